@@ -1,0 +1,165 @@
+import type { ContainerId } from '../docker/port.ts'
+import type { Epoch } from '../lease/lease.ts'
+import type { FleetEvent, NewFleetEvent } from '../telemetry/event.ts'
+import type { FleetStatus } from '../telemetry/status.ts'
+import type { Mark } from './mark.ts'
+
+/** What is remembered of one engine container beside its labels. */
+export interface EngineNote {
+  /** Unix ms of its first good answer ever: from then on its phase is Running or later (I6). */
+  readonly firstReadyAt: number
+}
+
+/** How often the place of a slot has failed in a row, and when it may be filled again. */
+export interface Backoff {
+  readonly failures: number
+  /** Unix ms before which no replacement is created. */
+  readonly notBefore: number
+  /** The container whose failure was counted last: counting it again changes nothing. */
+  readonly containerId: ContainerId
+}
+
+/** Sessions reserved on one engine that have not expired. */
+export interface StreamLoad {
+  readonly active: number
+  readonly pending: number
+  /** Unix ms at which bytes last flowed on any of its streams; 0 when none ever did. */
+  readonly lastBytesAt: number
+}
+
+/** What a user asked of a running server. Carried out by whoever leads, and kept until it is taken back or done. */
+export type UserRequest =
+  | { readonly kind: 'cordon'; readonly node: string }
+  | { readonly kind: 'drainNode'; readonly node: string }
+  | { readonly kind: 'drainEngine'; readonly containerId: ContainerId }
+  | { readonly kind: 'delete' }
+
+/** A rollout's record of engines that failed their start under one spec hash. */
+export interface RolloutNote {
+  readonly specHash: string
+  readonly failedStarts: number
+  readonly lastFailure: string
+}
+
+/** All that one fleet's planning needs and Docker cannot tell, read in one consistent snapshot. */
+export interface FleetMemory {
+  /** Changes when the store forgot. */
+  readonly incarnation: string
+  /** Unix ms at which this incarnation began: stream counts are unknown until one reservation lifetime later. */
+  readonly bornAt: number
+  readonly marks: ReadonlyMap<ContainerId, Mark>
+  readonly engines: ReadonlyMap<ContainerId, EngineNote>
+  readonly streams: ReadonlyMap<ContainerId, StreamLoad>
+  /** By slot name. */
+  readonly backoff: ReadonlyMap<string, Backoff>
+  readonly requests: readonly UserRequest[]
+  readonly rollout: RolloutNote | undefined
+}
+
+/** A spec that was accepted; the highest generation rules. */
+export interface AcceptedSpec {
+  readonly fleet: string
+  /** 1, 2, 3 … per fleet. */
+  readonly generation: number
+  /** Hash of the normalised document. */
+  readonly hash: string
+  /** The normalised document, as JSON. */
+  readonly document: unknown
+  /** Where it came from, for people: `specs/demo.yaml`. */
+  readonly source: string
+  readonly acceptedAt: number
+}
+
+/** An engine as claims see it; published by the leader, used also while there is none. */
+export interface Endpoint {
+  readonly containerId: ContainerId
+  readonly slot: string
+  readonly host: string
+  readonly port: number
+  readonly ready: boolean
+  readonly forwarded: boolean
+  readonly vpn: string | undefined
+  readonly maxStreams: number
+  readonly epoch: Epoch
+}
+
+/** One claimed engine session. */
+export interface Reservation {
+  readonly id: string
+  readonly containerId: ContainerId
+  readonly content: string
+  readonly holder: string
+  readonly state: 'pending' | 'active'
+  /** Unix ms; the holder renews before it. */
+  readonly expiresAt: number
+  readonly lastBytesAt: number
+}
+
+/** How long a reservation lives unless its holder renews it, ms: three renewals of 5 s. */
+export const RESERVATION_TTL_MS = 15_000
+
+export interface EventQuery {
+  readonly fleet?: string | undefined
+  /** Only events with a greater sequence number. */
+  readonly after?: number | undefined
+  /** The newest so many; 200 by default. Oldest first in the answer. */
+  readonly limit?: number | undefined
+}
+
+/**
+ * What Docker cannot tell. Two implementations pass one conformance suite. Every method may reject with
+ * {@link StoreUnavailable}; methods that take an epoch reject with {@link StaleEpoch} when a higher one has been opened.
+ */
+export interface Store extends AsyncDisposable {
+  /** Opens a term: stores and returns `max(stored + 1, largestLabel + 1, nowMs)`. */
+  openTerm(fleet: string, holder: string, largestLabel: number, nowMs: number): Promise<Epoch>
+  readFleet(fleet: string, nowMs: number): Promise<FleetMemory>
+
+  /** Marks a container, or hardens its mark; answers what now stands. Idempotent. */
+  mark(fleet: string, mark: Mark): Promise<Mark>
+  /** The first call for a container wins. */
+  noteReady(fleet: string, epoch: Epoch, id: ContainerId, at: number): Promise<void>
+  /** Forgets mark, note and reservations of a container that a list showed to be gone. */
+  forget(fleet: string, epoch: Epoch, id: ContainerId): Promise<void>
+  setBackoff(fleet: string, epoch: Epoch, slot: string, backoff: Backoff | undefined): Promise<void>
+  setRollout(fleet: string, epoch: Epoch, note: RolloutNote | undefined): Promise<void>
+  publish(
+    fleet: string,
+    epoch: Epoch,
+    status: FleetStatus,
+    endpoints: readonly Endpoint[],
+  ): Promise<void>
+  /** After `acefleet delete` has removed every container: forgets all but the events. */
+  dropFleet(fleet: string, epoch: Epoch): Promise<void>
+
+  /** Idempotent. */
+  addRequest(fleet: string, request: UserRequest): Promise<void>
+  /** Idempotent. */
+  removeRequest(fleet: string, request: UserRequest): Promise<void>
+
+  /** The highest generation of every fleet. */
+  acceptedSpecs(): Promise<readonly AcceptedSpec[]>
+  /** Generations that had this hash, newest first; empty when there is none. */
+  generationsOf(fleet: string, hash: string): Promise<readonly number[]>
+  /** Compare-and-set: succeeds only as generation `spec.generation` on top of `spec.generation - 1`. */
+  acceptSpec(spec: AcceptedSpec): Promise<boolean>
+
+  statuses(): Promise<readonly FleetStatus[]>
+  endpoints(fleet: string): Promise<readonly Endpoint[]>
+
+  /** Repeats of (fleet, slot, reason, message) within ten minutes are folded into one with a count. */
+  appendEvents(events: readonly NewFleetEvent[]): Promise<void>
+  events(query: EventQuery): Promise<readonly FleetEvent[]>
+
+  /**
+   * Reserves a session on an engine, atomically: never beyond `maxStreams`, never on a marked engine (I3, I7).
+   * A repeat with the same id by the same holder renews it.
+   */
+  reserve(
+    fleet: string,
+    reservation: Reservation,
+    maxStreams: number,
+    nowMs: number,
+  ): Promise<'reserved' | 'full' | 'marked'>
+  release(fleet: string, reservationId: string): Promise<void>
+}
