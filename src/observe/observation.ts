@@ -1,0 +1,113 @@
+import type { ContainerHealth, ContainerId, ContainerState } from '../docker/port.ts'
+
+/** The labels of one of our engines, parsed. Absent or unreadable ones are undefined. */
+export interface EngineLabels {
+  readonly specHash: string | undefined
+  readonly epoch: number
+  readonly p2pPort: number | undefined
+  readonly httpPort: number | undefined
+  readonly vpnGeneration: string | undefined
+  readonly vpnContainer: string | undefined
+  readonly forwarded: boolean
+}
+
+/** What probing has shown of one running engine. */
+export interface EngineHealth {
+  /** The latest verdict: it answers. */
+  readonly ready: boolean
+  /** Unix ms of the first good answer ever seen, by this process or as the store remembers. */
+  readonly firstReadyAt: number | undefined
+  /** Unix ms since which it answers without a break of `failures` probes. */
+  readonly readySince: number | undefined
+  /** Failed probes in a row. */
+  readonly failures: number
+  readonly failingSince: number | undefined
+  /** The last failure, for people; empty when the last probe succeeded. */
+  readonly lastError: string
+}
+
+export interface ObservedEngine {
+  readonly id: ContainerId
+  readonly name: string
+  /** `0`, `1` …, `forwarded`, `<node>.forwarded`: from the slot label, else from the name. */
+  readonly slot: string
+  readonly state: ContainerState
+  readonly networkMode: string
+  readonly image: string
+  readonly labels: EngineLabels
+  readonly createdAt: number
+  /** Unix ms; undefined while not needed or not started. */
+  readonly startedAt: number | undefined
+  readonly health: EngineHealth
+}
+
+/** A container that is not ours but matters: it holds a name of ours or carries `acestream.forwarded` on a node of ours. */
+export interface ForeignContainer {
+  readonly id: ContainerId
+  readonly name: string
+  readonly holdsSlot: string | undefined
+  readonly forwardedOn: string | undefined
+}
+
+/** What a VPN node's control server said last. */
+export interface ControlReading {
+  readonly kind: 'reading'
+  readonly status: 'starting' | 'running' | 'stopping' | 'stopped' | 'crashed' | 'unknown'
+  /** Empty while none is known. */
+  readonly publicIp: string
+  /** False when Gluetun runs with PUBLICIP_ENABLED=off, so that an empty address tells nothing. */
+  readonly publicIpEnabled: boolean
+  /** Forwarded ports; empty while none is granted. */
+  readonly ports: readonly number[]
+  /** Unix ms at which the requests of this reading were begun. */
+  readonly at: number
+}
+
+/** The control server did not say: nothing may be concluded about the VPN. */
+export interface ControlFailure {
+  readonly kind: 'refused' | 'unreachable' | 'missing'
+  /** What, where, and how to mend it. */
+  readonly message: string
+  readonly at: number
+}
+
+/** (container id, StartedAt): engines of another generation sit in a dead namespace. */
+export type Generation = string & { readonly brand: 'Generation' }
+
+export interface ObservedNode {
+  readonly name: string
+  readonly containerId: ContainerId | undefined
+  readonly running: boolean
+  readonly generation: Generation | undefined
+  readonly startedAt: number
+  readonly health: ContainerHealth
+  /** Where engines' ports are reached. */
+  readonly address: string | undefined
+  readonly control: ControlReading | ControlFailure
+  /** Judged from all of the above; `unknown` never triggers anything destructive. */
+  readonly state: 'up' | 'down' | 'unknown'
+  /** CamelCase, and a sentence for people. */
+  readonly reason: string
+  readonly message: string
+  /** Unix ms at which `state` last changed. */
+  readonly since: number
+  /** Down for longer than the spec's grace: work moves away. */
+  readonly lost: boolean
+  /** The port that counts now: granted, or lost for less than the spec's grace. 0 when none. */
+  readonly forwardedPort: number
+}
+
+/** An immutable picture of the world around one fleet. */
+export interface Observation {
+  readonly fleet: string
+  /** Unix ms at which the list was asked for. */
+  readonly startedAt: number
+  readonly engines: readonly ObservedEngine[]
+  readonly foreign: readonly ForeignContainer[]
+  readonly nodes: readonly ObservedNode[]
+}
+
+/** The generation of a VPN node's container. */
+export function generationOf(id: ContainerId, startedAtText: string): Generation {
+  return `${id.slice(0, 12)}@${startedAtText}` as Generation
+}
