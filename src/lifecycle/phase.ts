@@ -1,3 +1,7 @@
+import type { ContainerState } from '../docker/port.ts'
+import type { Mark } from '../store/mark.ts'
+import { assertNever } from './assert-never.ts'
+
 /** Where an engine is in its life. Phases move forwards only, per container id (I6). */
 export type Phase = 'Pending' | 'Starting' | 'Running' | 'Draining' | 'Stopping' | 'Exited'
 
@@ -10,3 +14,31 @@ export const PHASES: readonly Phase[] = [
   'Stopping',
   'Exited',
 ]
+
+/** What tells an engine's phase: its container and what the store remembers of it. */
+export interface PhaseSigns {
+  readonly state: ContainerState
+  readonly mark: Pick<Mark, 'kind' | 'stopAt'> | undefined
+  /** Whether its HTTP API has ever given a good answer. */
+  readonly wasReady: boolean
+}
+
+/** The phase of an engine whose container exists. Nothing is kept between looks, so a restart loses nothing. */
+export function phaseOf({ state, mark, wasReady }: PhaseSigns): Phase {
+  switch (state) {
+    case 'exited':
+    case 'dead':
+    case 'removing':
+      return 'Exited'
+    case 'created':
+      // Marked before it ever ran: only its removal is left to do.
+      return mark === undefined ? 'Pending' : 'Exited'
+    case 'running':
+    case 'paused':
+    case 'restarting':
+      if (mark === undefined) return wasReady ? 'Running' : 'Starting'
+      return mark.kind === 'failed' || mark.stopAt !== undefined ? 'Stopping' : 'Draining'
+    default:
+      return assertNever(state)
+  }
+}

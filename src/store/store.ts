@@ -38,7 +38,10 @@ export type UserRequest =
 export interface RolloutNote {
   readonly specHash: string
   readonly failedStarts: number
+  /** For people: what failed. */
   readonly lastFailure: string
+  /** Unix ms; an engine of the hash that is ready later lifts the pause. */
+  readonly lastFailureAt: number
 }
 
 /** All that one fleet's planning needs and Docker cannot tell, read in one consistent snapshot. */
