@@ -1,6 +1,6 @@
+import { assertNever } from '../assert-never.ts'
 import type { ContainerState } from '../docker/port.ts'
 import type { Mark } from '../store/mark.ts'
-import { assertNever } from './assert-never.ts'
 
 /** Where an engine is in its life. Phases move forwards only, per container id (I6). */
 export type Phase = 'Pending' | 'Starting' | 'Running' | 'Draining' | 'Stopping' | 'Exited'
