@@ -24,6 +24,8 @@ export interface EngineHealth {
   readonly failingSince: number | undefined
   /** The last failure, for people; empty when the last probe succeeded. */
   readonly lastError: string
+  /** Unix ms since which probes fail on our own side, so that nothing may be concluded about the engine. */
+  readonly blindSince?: number | undefined
 }
 
 export interface ObservedEngine {
@@ -59,6 +61,10 @@ export interface ControlReading {
   readonly publicIpEnabled: boolean
   /** Forwarded ports; empty while none is granted. */
   readonly ports: readonly number[]
+  /** What the control server would not tell, and how to mend it: that field then says nothing. */
+  readonly gaps?:
+    | { readonly ports?: string | undefined; readonly publicIp?: string | undefined }
+    | undefined
   /** Unix ms at which the requests of this reading were begun. */
   readonly at: number
 }
@@ -68,6 +74,8 @@ export interface ControlFailure {
   readonly kind: 'refused' | 'unreachable' | 'missing'
   /** What, where, and how to mend it. */
   readonly message: string
+  /** Forwarded ports as the mounted status file has them; undefined when there is no file or it is of no use. */
+  readonly ports?: readonly number[] | undefined
   readonly at: number
 }
 
