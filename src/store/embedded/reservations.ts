@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import type { ContainerId } from '../../docker/port.ts'
+import { RESERVATION_TTL_MS, type Reservation } from '../store.ts'
+import type { Sql } from './database.ts'
+import { findMark } from './memory.ts'
+
+/** How long a lapsed reservation is remembered, so that its holder can take it up again after an outage, ms. */
+const LAPSED_KEPT_MS = 10 * RESERVATION_TTL_MS
+
+const heldSchema = z.object({ containerId: z.string(), holder: z.string(), expiresAt: z.number() })
+const countSchema = z.object({ count: z.number() })
+
+type Held = z.output<typeof heldSchema>
+
+function findHeld(sql: Sql, fleet: string, id: string): Held | undefined {
+  const row = sql.get(
+    `SELECT container_id AS containerId, holder, expires_at AS expiresAt FROM reservation
+     WHERE fleet = ? AND id = ?`,
+    fleet,
+    id,
+  )
+  return row === undefined ? undefined : heldSchema.parse(row)
+}
+
+function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId, nowMs: number): number {
+  const row = sql.get(
+    `SELECT count(*) AS count FROM reservation
+     WHERE fleet = ? AND container_id = ? AND expires_at > ? AND id <> ?`,
+    fleet,
+    engine,
+    nowMs,
+    id,
+  )
+  return countSchema.parse(row).count
+}
+
+/**
+ * Reserves or renews, in one transaction (I3, I7):
+ * - A renewal in time is always granted, on a marked engine too: a draining engine must not seem idle while its streams
+ *   still run (I5), and the session is already counted.
+ * - A lapsed one is granted again if there is room, on a draining engine too unless its stop is decided: the session was
+ *   admitted before the mark. A failed engine takes nothing back.
+ * - Anything else is a new claim: refused by any mark, and by a full engine.
+ * - An id that another holder has, and that has not lapsed, is taken: answered as `full`.
+ */
+export function reserve(
+  sql: Sql,
+  fleet: string,
+  wanted: Reservation,
+  maxStreams: number,
+  nowMs: number,
+): 'reserved' | 'full' | 'marked' {
+  sql.run('DELETE FROM reservation WHERE expires_at <= ?', nowMs - LAPSED_KEPT_MS)
+  const held = findHeld(sql, fleet, wanted.id)
+  const isLive = held !== undefined && held.expiresAt > nowMs
+  if (isLive && held.holder !== wanted.holder) return 'full'
+  const isSame = held?.holder === wanted.holder && held.containerId === wanted.containerId
+  if (!(isSame && isLive)) {
+    const mark = findMark(sql, fleet, wanted.containerId)
+    const mayReturn = isSame && mark?.kind === 'draining' && mark.stopAt === undefined
+    if (mark !== undefined && !mayReturn) return 'marked'
+    if (othersOn(sql, fleet, wanted.id, wanted.containerId, nowMs) >= maxStreams) return 'full'
+  }
+  write(sql, fleet, wanted)
+  return 'reserved'
+}
+
+function write(sql: Sql, fleet: string, wanted: Reservation): void {
+  sql.run(
+    `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    fleet,
+    wanted.id,
+    wanted.containerId,
+    wanted.content,
+    wanted.holder,
+    wanted.state,
+    wanted.expiresAt,
+  )
+  sql.run(
+    `INSERT INTO traffic (fleet, container_id, last_bytes_at) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET last_bytes_at = max(last_bytes_at, excluded.last_bytes_at)`,
+    fleet,
+    wanted.containerId,
+    wanted.lastBytesAt,
+  )
+}
+
+/** Gives a session back. Unknown ids are fine. */
+export function release(sql: Sql, fleet: string, id: string): void {
+  sql.run('DELETE FROM reservation WHERE fleet = ? AND id = ?', fleet, id)
+}

@@ -1,0 +1,89 @@
+import type { Store } from '../store.ts'
+import { acceptedSpecs, acceptSpec, generationsOf } from './accepted-specs.ts'
+import type { Database } from './database.ts'
+import { fence, openTerm } from './epoch.ts'
+import { appendEvents, readEvents } from './events.ts'
+import {
+  dropFleet,
+  forget,
+  noteReady,
+  readFleet,
+  setBackoff,
+  setRollout,
+  writeMark,
+} from './memory.ts'
+import { publish, readEndpoints, statuses } from './published.ts'
+import { addRequest, removeRequest, removeRequestsFor } from './requests.ts'
+import { release, reserve } from './reservations.ts'
+
+/**
+ * The store over one database: each method is one transaction. They are async for the interface's sake and run to their
+ * end in the caller's tick. What the world depends on is written durably; what is renewed or computed anew within
+ * seconds is not (see Durability).
+ */
+export function embeddedStore(database: Database): Store {
+  const { read, write } = database
+  return {
+    openTerm: async (fleet, holder, largestLabel, nowMs) =>
+      write('durable', (sql) => openTerm(sql, fleet, holder, largestLabel, nowMs)),
+    readFleet: async (fleet, nowMs) => read((sql) => readFleet(sql, fleet, nowMs)),
+
+    mark: async (fleet, mark) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, mark.epoch)
+        return writeMark(sql, fleet, mark)
+      }),
+    noteReady: async (fleet, epoch, id, at) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, epoch)
+        noteReady(sql, fleet, id, at)
+      }),
+    forget: async (fleet, epoch, id) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, epoch)
+        forget(sql, fleet, id)
+        removeRequestsFor(sql, fleet, id)
+      }),
+    setBackoff: async (fleet, epoch, slot, backoff) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, epoch)
+        setBackoff(sql, fleet, slot, backoff)
+      }),
+    setRollout: async (fleet, epoch, note) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, epoch)
+        setRollout(sql, fleet, note)
+      }),
+    publish: async (fleet, epoch, status, endpoints) =>
+      write('volatile', (sql) => {
+        fence(sql, fleet, epoch)
+        publish(sql, fleet, status, endpoints)
+      }),
+    dropFleet: async (fleet, epoch) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, epoch)
+        dropFleet(sql, fleet)
+      }),
+
+    addRequest: async (fleet, request) =>
+      write('durable', (sql) => addRequest(sql, fleet, request)),
+    removeRequest: async (fleet, request) =>
+      write('durable', (sql) => removeRequest(sql, fleet, request)),
+
+    acceptedSpecs: async () => read(acceptedSpecs),
+    generationsOf: async (fleet, hash) => read((sql) => generationsOf(sql, fleet, hash)),
+    acceptSpec: async (spec) => write('durable', (sql) => acceptSpec(sql, spec)),
+
+    statuses: async () => read(statuses),
+    endpoints: async (fleet) => read((sql) => readEndpoints(sql, fleet)),
+
+    appendEvents: async (events) => write('volatile', (sql) => appendEvents(sql, events)),
+    events: async (query) => read((sql) => readEvents(sql, query)),
+
+    reserve: async (fleet, reservation, maxStreams, nowMs) =>
+      write('volatile', (sql) => reserve(sql, fleet, reservation, maxStreams, nowMs)),
+    release: async (fleet, id) => write('volatile', (sql) => release(sql, fleet, id)),
+
+    [Symbol.asyncDispose]: async () => database[Symbol.dispose](),
+  }
+}
