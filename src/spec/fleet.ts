@@ -26,7 +26,10 @@ export interface EngineSettings {
   readonly env: Readonly<Record<string, string>>
   readonly args: readonly string[]
   readonly maxStreams: number
-  readonly resources: { readonly memoryBytes?: number | undefined; readonly cpus?: number | undefined }
+  readonly resources: {
+    readonly memoryBytes?: number | undefined
+    readonly cpus?: number | undefined
+  }
   readonly health: {
     readonly intervalMs: number
     readonly timeoutMs: number
