@@ -1,0 +1,210 @@
+import type { Mark } from '../store/mark.ts'
+import type { AcceptedSpec, StreamLoad, UserRequest } from '../store/store.ts'
+import type { FleetEvent } from '../telemetry/event.ts'
+import type {
+  Condition,
+  ConditionType,
+  EngineStatus,
+  FleetStatus,
+  VpnStatus,
+} from '../telemetry/status.ts'
+
+/** A time at the API's edge: ISO 8601, or null where there is none. */
+export type IsoTime = string
+
+export interface ConditionView {
+  readonly type: ConditionType
+  readonly status: 'True' | 'False'
+  readonly reason: string
+  readonly message: string
+  readonly since: IsoTime
+}
+
+/** A fleet in a list. Null where it was accepted, but no leader has published a status yet. */
+export interface FleetView {
+  readonly name: string
+  readonly generation: number
+  readonly specHash: string
+  readonly source: string | null
+  readonly acceptedAt: IsoTime | null
+  readonly leader: string | null
+  readonly epoch: number | null
+  readonly observedAt: IsoTime | null
+  readonly replicas: number | null
+  readonly ready: number | null
+  readonly updated: number | null
+  readonly forwarded: string | null
+  readonly conditions: readonly ConditionView[]
+}
+
+export interface EngineView {
+  readonly name: string
+  readonly fleet: string
+  readonly slot: string
+  readonly containerId: string | null
+  readonly vpn: string | null
+  readonly address: string | null
+  readonly port: number | null
+  readonly p2pPort: number | null
+  readonly forwarded: boolean
+  readonly phase: EngineStatus['phase']
+  readonly ready: boolean
+  /** Null while unknown, which counts as busy. */
+  readonly streams: number | null
+  readonly createdAt: IsoTime | null
+  readonly specHash: string | null
+  readonly updated: boolean
+  readonly note: string
+}
+
+export interface VpnView {
+  readonly name: string
+  readonly fleet: string
+  readonly state: VpnStatus['state']
+  readonly reason: string
+  readonly address: string | null
+  readonly publicIp: string | null
+  readonly forwardedPort: number | null
+  readonly engines: number
+  readonly cordoned: boolean
+  readonly since: IsoTime | null
+}
+
+/** The engine sessions on one engine. */
+export interface StreamView {
+  readonly engine: string
+  readonly fleet: string
+  readonly containerId: string
+  readonly active: number
+  readonly pending: number
+  readonly lastBytesAt: IsoTime | null
+}
+
+export interface EventView extends Omit<FleetEvent, 'at' | 'firstAt'> {
+  readonly at: IsoTime
+  readonly firstAt: IsoTime
+}
+
+export interface MarkView {
+  readonly kind: Mark['kind']
+  readonly reason: string
+  readonly at: IsoTime
+  readonly deadlineAt: IsoTime | null
+  readonly stopAt: IsoTime | null
+}
+
+export interface FleetDetail extends FleetView {
+  readonly spec: unknown
+  /** What users asked for that is not done yet. */
+  readonly requests: readonly UserRequest[]
+  readonly engines: readonly EngineView[]
+  readonly vpns: readonly VpnView[]
+}
+
+export interface EngineDetail extends EngineView {
+  readonly mark: MarkView | null
+}
+
+export interface VpnDetail extends VpnView {
+  readonly requests: readonly UserRequest[]
+  readonly engineNames: readonly string[]
+}
+
+/** ISO text of Unix ms; null for absent, zero and times beyond what a date can say. */
+export function isoTime(atMs: number | undefined): IsoTime | null {
+  if (atMs === undefined || !(atMs > 0) || atMs > 8.64e15) return null
+  return new Date(atMs).toISOString()
+}
+
+function conditionView(condition: Condition): ConditionView {
+  const { type, status, reason, message, since } = condition
+  return { type, status, reason, message, since: new Date(since).toISOString() }
+}
+
+/** One of both may be missing: a fleet accepted a moment ago, or one whose spec the store has lost. */
+export function fleetView(
+  name: string,
+  status: FleetStatus | undefined,
+  spec: AcceptedSpec | undefined,
+): FleetView {
+  return {
+    name,
+    generation: status?.generation ?? spec?.generation ?? 0,
+    specHash: status?.specHash ?? spec?.hash ?? '',
+    source: spec?.source ?? null,
+    acceptedAt: isoTime(spec?.acceptedAt),
+    leader: status?.leader ?? null,
+    epoch: status?.epoch ?? null,
+    observedAt: isoTime(status?.observedAt),
+    replicas: status?.replicas ?? null,
+    ready: status?.ready ?? null,
+    updated: status?.updated ?? null,
+    forwarded: status?.forwarded ?? null,
+    conditions: (status?.conditions ?? []).map(conditionView),
+  }
+}
+
+export function engineView(fleet: string, engine: EngineStatus): EngineView {
+  return {
+    name: engine.name,
+    fleet,
+    slot: engine.slot,
+    containerId: engine.containerId ?? null,
+    vpn: engine.vpn ?? null,
+    address: engine.address ?? null,
+    port: engine.port ?? null,
+    p2pPort: engine.p2pPort ?? null,
+    forwarded: engine.forwarded,
+    phase: engine.phase,
+    ready: engine.ready,
+    streams: engine.streams === 'unknown' ? null : engine.streams,
+    createdAt: isoTime(engine.createdAt),
+    specHash: engine.specHash ?? null,
+    updated: engine.updated,
+    note: engine.note,
+  }
+}
+
+export function vpnView(fleet: string, vpn: VpnStatus): VpnView {
+  return {
+    name: vpn.name,
+    fleet,
+    state: vpn.state,
+    reason: vpn.reason,
+    address: vpn.address ?? null,
+    publicIp: vpn.publicIp ?? null,
+    forwardedPort: vpn.forwardedPort ?? null,
+    engines: vpn.engines,
+    cordoned: vpn.cordoned,
+    since: isoTime(vpn.since),
+  }
+}
+
+export function streamView(fleet: string, engine: EngineStatus, load: StreamLoad): StreamView {
+  return {
+    engine: engine.name,
+    fleet,
+    containerId: engine.containerId ?? '',
+    active: load.active,
+    pending: load.pending,
+    lastBytesAt: isoTime(load.lastBytesAt),
+  }
+}
+
+export function eventView(event: FleetEvent): EventView {
+  return {
+    ...event,
+    at: new Date(event.at).toISOString(),
+    firstAt: new Date(event.firstAt).toISOString(),
+  }
+}
+
+export function markView(mark: Mark): MarkView {
+  return {
+    kind: mark.kind,
+    reason: mark.reason,
+    at: new Date(mark.at).toISOString(),
+    deadlineAt: isoTime(mark.deadlineAt),
+    stopAt: isoTime(mark.stopAt),
+  }
+}
