@@ -95,7 +95,8 @@ export function asStoreFault(error: unknown, file: string): unknown {
 
 /** Turns a failed call on the data directory itself into a message that says how to mend it. */
 export function asDirectoryFault(error: unknown, dir: string): unknown {
-  if (!(error instanceof Error) || !('code' in error)) return error
+  if (error instanceof StoreUnavailable) return error
+  if (!(error instanceof Error) || !('syscall' in error)) return error
   return new StoreUnavailable(
     `store unavailable: the data directory ${dir} cannot be used (${error.message}): ` +
       'see that it is a directory on a disk with room and that the user that runs acefleet can write it, ' +
