@@ -1,0 +1,36 @@
+import type Docker from 'dockerode'
+import { ensureCompose } from './compose.ts'
+import { ensureDocker } from './docker.ts'
+import { findSeat } from './seat.ts'
+import { SetupError } from './setup-error.ts'
+
+export interface SetUpOptions {
+  /** Also Compose, as plugin or program. */
+  readonly compose?: boolean | undefined
+}
+
+/** Where a daemon that set-up itself started writes its log. */
+const daemonLog = '.acefleet/setup/dockerd.log'
+
+/** One step, told before it is taken. */
+export function say(line: string): void {
+  console.log(`▸ ${line}`)
+}
+
+/** Makes all that the two commands need be there, and returns a client of the Docker daemon. */
+export async function setUp(options: SetUpOptions = {}): Promise<Docker> {
+  const seat = findSeat()
+  await ensureDocker(seat, daemonLog, say)
+  if (options.compose === true) ensureCompose(say)
+  return seat.client
+}
+
+/** Runs a command's body: what is wrong with the machine is told in one line, what is wrong with us with its stack. */
+export async function runCommand(body: () => Promise<number>): Promise<never> {
+  try {
+    process.exit(await body())
+  } catch (error) {
+    console.error(error instanceof SetupError ? `✗ ${error.message}` : error)
+    process.exit(1)
+  }
+}
