@@ -115,7 +115,7 @@ function exchange(clock: Clock, agents: Agents, url: URL, call: HttpCall): Promi
       fail(
         stalled
           ? new HttpFailed('ours', 'this process stood still while the answer was awaited')
-          : new HttpFailed('timeout', `no whole answer within ${call.timeoutMs} ms`),
+          : new HttpFailed('timeout', 'no whole answer in time'),
       )
     })
     call.signal.addEventListener('abort', onAbort, { once: true })

@@ -1,10 +1,13 @@
-import type { ContainerDetail } from '../docker/port.ts'
-import type {
-  ControlFailure,
-  ControlReading,
-  Generation,
-  ObservedNode,
+import { assertNever } from '../assert-never.ts'
+import type { ContainerDetail, ContainerHealth } from '../docker/port.ts'
+import {
+  type ControlFailure,
+  type ControlReading,
+  type Generation,
+  generationOf,
+  type ObservedNode,
 } from '../observe/observation.ts'
+import { countPort } from './forwarded-port.ts'
 
 /** What Docker said about a node's container. */
 export type NodeContainer =
@@ -14,6 +17,13 @@ export type NodeContainer =
   /** Docker could not be asked: nothing may be concluded. */
   | { readonly kind: 'unread'; readonly message: string }
 
+/** All that is known of one node in this moment. */
+export interface NodeSigns {
+  readonly name: string
+  readonly container: NodeContainer
+  readonly control: ControlReading | ControlFailure
+}
+
 export interface JudgeSettings {
   readonly downGraceMs: number
   readonly portGraceMs: number
@@ -21,19 +31,231 @@ export interface JudgeSettings {
 
 /** The judged part of an {@link ObservedNode}, and what the next judgement must remember. */
 export interface Judgement
-  extends Pick<ObservedNode, 'state' | 'reason' | 'message' | 'since' | 'lost' | 'forwardedPort'> {
+  extends Pick<
+    ObservedNode,
+    'state' | 'reason' | 'message' | 'since' | 'lost' | 'forwardedPort' | 'generation'
+  > {
   /** Unix ms at which time alone may change this judgement. */
   readonly reviewAt: number | undefined
-  readonly generation: Generation | undefined
-  /** Unix ms since which Gluetun says that the tunnel is not there; undefined while it is, or nothing is known. */
+  /** Unix ms since which Gluetun, readable, does not say that the tunnel stands. */
   readonly doubtSince: number | undefined
   /** Whether this generation has shown a public IP, so that an empty one means something. */
   readonly ipSeen: boolean
-  /** Unix ms since which no port is granted, while the last one is held. */
+  /** Unix ms since which no port is granted after there was one; the last is held for the grace. */
   readonly portLostAt: number | undefined
 }
 
-export interface NodeSigns {
-  readonly container: NodeContainer
-  readonly control: ControlReading | ControlFailure
+/** A healthy reconnect takes 2 to 4 s (measured); what takes longer is an outage, ms. */
+const RECONNECT_MS = 5_000
+/** With no HEALTHCHECK nothing else vouches for the tunnel, and IP look-ups retry for a while, ms. */
+const UNCHECKED_MS = 30_000
+/**
+ * When a Gluetun that Docker calls healthy counts as up without a public IP, ms. It never showed one: look-ups are
+ * off (PUBLICIP_ENABLED=off) or fail. It did: a broken tunnel turns unhealthy 12 to 15 s after its first reconnect
+ * (measured), or within the 60 s of the small health check.
+ */
+const VOUCHED_MS = { neverSeen: 30_000, seen: 120_000 }
+
+type Verdict = Pick<Judgement, 'state' | 'reason' | 'message'> & {
+  /** The tunnel is not known to stand, by Gluetun's own word: time decides. */
+  readonly doubt?: true
+}
+
+interface Doubt {
+  readonly ms: number
+  readonly ipSeen: boolean
+  readonly portLost: boolean
+  readonly wasDown: boolean
+}
+
+const ofContainer = (name: string, detail: ContainerDetail): Verdict | undefined => {
+  const { state, exitCode, error, health } = detail
+  if (state !== 'running') {
+    const exit = state === 'exited' ? ` (${exitCode})${error && `: ${error}`}` : ''
+    const message = `The container ${name} is not running: ${state}${exit}`
+    return { state: 'down', reason: 'ContainerNotRunning', message }
+  }
+  if (health === 'unhealthy') {
+    const message = `Docker's health check of ${name} fails: its tunnel does not work`
+    return { state: 'down', reason: 'Unhealthy', message }
+  }
+  return undefined
+}
+
+const FAILURE_REASONS = {
+  refused: 'ControlRefused',
+  unreachable: 'ControlUnreachable',
+  missing: 'ControlMissing',
+} as const
+
+/** Running by its own word, but without a public IP. That alone is no proof: IP services fail, look-ups may be off. */
+function withoutIp(
+  name: string,
+  reading: ControlReading,
+  health: ContainerHealth,
+  doubt: Doubt,
+): Verdict {
+  const reason = reading.publicIpEnabled ? 'NoPublicIp' : 'PublicIpUnreadable'
+  const vouchedMs = doubt.ipSeen ? VOUCHED_MS.seen : VOUCHED_MS.neverSeen
+  const isVouched = health === 'healthy' && (!reading.publicIpEnabled || doubt.ms >= vouchedMs)
+  if (isVouched) {
+    const message = `${name} is up by Docker's health check; its public IP is not known`
+    return { state: 'up', reason: 'PublicIpUnknown', message, doubt: true }
+  }
+  // It had an address and lost it: with the port gone too, or with no health check to ask, that is an outage.
+  const isOutage =
+    reading.publicIpEnabled &&
+    doubt.ipSeen &&
+    (health === 'none' ? doubt.ms >= UNCHECKED_MS : doubt.portLost && doubt.ms >= RECONNECT_MS)
+  const message = `${name} runs but knows no public IP${
+    isOutage ? '' : ': it may be connecting, or look-ups are off'
+  }`
+  return { state: isOutage || doubt.wasDown ? 'down' : 'unknown', reason, message, doubt: true }
+}
+
+function ofReading(
+  name: string,
+  reading: ControlReading,
+  health: ContainerHealth,
+  doubt: Doubt,
+): Verdict {
+  switch (reading.status) {
+    case 'stopped':
+      return { state: 'down', reason: 'VpnStopped', message: `The VPN of ${name} is stopped` }
+    case 'crashed':
+      return { state: 'down', reason: 'VpnCrashed', message: `The VPN of ${name} crashed` }
+    case 'unknown':
+      return {
+        state: 'unknown',
+        reason: 'StatusUnknown',
+        message: `The control server of ${name} says a status that acefleet does not know`,
+      }
+    case 'starting':
+    case 'stopping': {
+      const isDown = doubt.wasDown || doubt.ms >= RECONNECT_MS
+      return {
+        state: isDown ? 'down' : 'unknown',
+        reason: reading.status === 'starting' ? 'VpnStarting' : 'VpnStopping',
+        message: `The VPN of ${name} is ${reading.status}`,
+        doubt: true,
+      }
+    }
+    case 'running':
+      if (reading.publicIp === '') return withoutIp(name, reading, health, doubt)
+      return {
+        state: 'up',
+        reason: 'VpnRunning',
+        message: `The VPN of ${name} is up with ${reading.publicIp}`,
+      }
+    default:
+      return assertNever(reading.status)
+  }
+}
+
+function judgeSigns(signs: NodeSigns, doubt: Doubt): Verdict {
+  const { name, container, control } = signs
+  if (container.kind === 'unread')
+    return { state: 'unknown', reason: 'DockerUnread', message: container.message }
+  if (container.kind === 'absent') {
+    const message = `No container is named ${name}: start Gluetun under that name, or correct vpn.nodes`
+    return { state: 'down', reason: 'ContainerMissing', message }
+  }
+  const byContainer = ofContainer(name, container.detail)
+  if (byContainer) return byContainer
+  if (control.kind !== 'reading')
+    return { state: 'unknown', reason: FAILURE_REASONS[control.kind], message: control.message }
+  return ofReading(name, control, container.detail.health, doubt)
+}
+
+function generationNow(container: NodeContainer, previous: Judgement | undefined) {
+  switch (container.kind) {
+    case 'found':
+      return generationOf(container.detail.id, container.detail.startedAtText)
+    case 'unread':
+      return previous?.generation
+    case 'absent':
+      return undefined
+    default:
+      return assertNever(container)
+  }
+}
+
+/** What Gluetun tells of ports; undefined when nothing may be concluded. */
+function portsTold({ container, control }: NodeSigns): readonly number[] | undefined {
+  if (container.kind !== 'found') return undefined
+  if (control.kind !== 'reading') return control.ports
+  return control.gaps?.ports === undefined ? control.ports : undefined
+}
+
+function isDoubtful(signs: NodeSigns): boolean {
+  const { container, control } = signs
+  if (container.kind !== 'found' || control.kind !== 'reading') return false
+  if (ofContainer(signs.name, container.detail)) return false
+  const { status, publicIp } = control
+  return status === 'starting' || status === 'stopping' || (status === 'running' && !publicIp)
+}
+
+/** Blindness breaks a doubt that could end in `down`, and not one that can only end in `up`. */
+function doubtBegan(
+  signs: NodeSigns,
+  before: Judgement | undefined,
+  now: number,
+): number | undefined {
+  if (isDoubtful(signs)) return before?.doubtSince ?? now
+  const isBlind = signs.control.kind !== 'reading' || signs.container.kind === 'unread'
+  return isBlind && before?.ipSeen === false && before.state !== 'down'
+    ? before.doubtSince
+    : undefined
+}
+
+function nextReview(now: number, times: readonly (number | undefined)[]): number | undefined {
+  const later = times.filter((at) => at !== undefined && at > now) as number[]
+  return later.length > 0 ? Math.min(...later) : undefined
+}
+
+/**
+ * Judges a node. Pure. `down` needs positive evidence (I9): the container absent or not running, unhealthy, the VPN
+ * stopped or crashed, or by Gluetun's own word without a tunnel for longer than a reconnect takes. Whatever could
+ * not be read makes it `unknown`. A forwarded port of 0 never changes the state.
+ */
+export function judgeNode(
+  signs: NodeSigns,
+  previous: Judgement | undefined,
+  settings: JudgeSettings,
+  now: number,
+): Judgement {
+  const generation: Generation | undefined = generationNow(signs.container, previous)
+  const before = previous?.generation === generation ? previous : undefined
+  const { control } = signs
+  const ipSeen =
+    (before?.ipSeen ?? false) || (control.kind === 'reading' && control.publicIp !== '')
+  const port = countPort(portsTold(signs), before, settings.portGraceMs, now)
+  const doubtSince = doubtBegan(signs, before, now)
+  const doubt = {
+    ms: doubtSince === undefined ? 0 : now - doubtSince,
+    ipSeen,
+    portLost: port.portLostAt !== undefined,
+    wasDown: previous?.state === 'down',
+  }
+  const { state, reason, message } = judgeSigns(signs, doubt)
+  const since = previous?.state === state ? previous.since : now
+  const lostAt = state === 'down' ? since + settings.downGraceMs : undefined
+  return {
+    state,
+    reason,
+    message,
+    since,
+    lost: lostAt !== undefined && now >= lostAt,
+    ...port,
+    generation,
+    ipSeen,
+    doubtSince,
+    reviewAt: nextReview(now, [
+      lostAt,
+      port.portLostAt === undefined ? undefined : port.portLostAt + settings.portGraceMs,
+      ...[RECONNECT_MS, UNCHECKED_MS, VOUCHED_MS.neverSeen, VOUCHED_MS.seen].map((ms) =>
+        doubtSince === undefined ? undefined : doubtSince + ms,
+      ),
+    ]),
+  }
 }
