@@ -14,7 +14,7 @@ const onlyIn = (library, ...rooms) => ({
   severity: 'error',
   comment: `Only src/${rooms.join(', src/')} knows ${library}.`,
   from: { path: '^src/', pathNot: [room(...rooms), tests] },
-  to: { path: `(^|/)${library.replace(/^node:/, '')}(/|$)`, pathNot: '^src/' },
+  to: { path: `(^|/|:)${library.replace(/^node:/, '')}(/|$)`, pathNot: '^src/' },
 })
 
 /** `rooms` come before `later` in the arrow. */
@@ -66,7 +66,7 @@ module.exports = {
     onlyIn('redlock', 'redis'),
     onlyIn('xstate', 'lifecycle'),
     onlyIn('pino', 'telemetry'),
-    onlyIn('node:sqlite', 'store'),
+    onlyIn('node:sqlite', 'store', 'lease'),
     onlyIn('commander', 'cli'),
     {
       name: 'product-knows-no-tests',
