@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import type { Store, UserRequest } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Recorder } from '../telemetry/recorder.ts'
 import { readCatalog, requireEngine, requireFleet, requireVpn } from './catalog.ts'
@@ -50,7 +50,7 @@ export function makeMutations(parts: MutationParts): Hono {
       throw new Problem(409, `fleet "${fleet}" is still declared: remove it from ${declared} first`)
     }
     await store.addRequest(fleet, { kind: 'delete' })
-    const message = 'deletion was asked for: its engines are drained and removed'
+    const message = `deletion of ${fleet} was asked for: its engines are drained and removed`
     return finish({ fleet, reason: 'DeleteRequested', message })
   }
 
@@ -61,7 +61,7 @@ export function makeMutations(parts: MutationParts): Hono {
     }
     await store.addRequest(fleet, { kind: 'drainEngine', containerId: item.containerId })
     const { slot, containerId, vpn } = item
-    const message = 'draining was asked for: no new streams, then it is stopped and replaced'
+    const message = `draining of ${name} was asked for: no new streams, then it is stopped and replaced`
     return finish({ fleet, slot, vpn, containerId, reason: 'DrainRequested', message })
   }
 
@@ -69,12 +69,17 @@ export function makeMutations(parts: MutationParts): Hono {
     const { fleet } = requireVpn(await readCatalog(store), vpn, of)
     await store.addRequest(fleet, { kind, node: vpn })
     return kind === 'cordon'
-      ? finish({ fleet, vpn, reason: 'Cordoned', message: 'cordoned: no new engines here' })
+      ? finish({
+          fleet,
+          vpn,
+          reason: 'Cordoned',
+          message: `${vpn} is cordoned: no new engines there`,
+        })
       : finish({
           fleet,
           vpn,
           reason: 'DrainRequested',
-          message: 'draining was asked for: its engines move away, until it is uncordoned',
+          message: `draining of ${vpn} was asked for: its engines move away, until it is uncordoned`,
         })
   }
 
@@ -82,9 +87,7 @@ export function makeMutations(parts: MutationParts): Hono {
     const catalog = await readCatalog(store)
     const { fleet, item } = requireVpn(catalog, vpn, of)
     const memory = await store.readFleet(fleet, now())
-    const asked = memory.requests.filter(
-      (request: UserRequest) => 'node' in request && request.node === vpn,
-    )
+    const asked = memory.requests.filter((request) => 'node' in request && request.node === vpn)
     if (asked.length === 0 && item.cordoned) {
       const source = catalog.specs.get(fleet)?.source ?? 'its spec'
       throw new Problem(
@@ -92,7 +95,7 @@ export function makeMutations(parts: MutationParts): Hono {
         `VPN node "${vpn}" is cordoned by ${source}: set "cordon: false" there`,
       )
     }
-    if (asked.length === 0) return { fleet, message: 'was not cordoned' }
+    if (asked.length === 0) return { fleet, message: `${vpn} was not cordoned` }
     for (const request of asked) await store.removeRequest(fleet, request)
     return finish({
       fleet,
