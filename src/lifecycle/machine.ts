@@ -1,5 +1,4 @@
 import { setup } from 'xstate'
-import type { Phase } from './phase.ts'
 
 /**
  * What a plan may tell an engine. Nothing but the machine's answer to one of these creates, starts, stops or removes.
@@ -98,5 +97,5 @@ export const lifecycle = setup({
         exited: { target: 'Exited', actions: ['remove'] },
       },
     },
-  } satisfies Record<Phase, object>,
+  },
 })

@@ -35,11 +35,15 @@ export interface ObservedEngine {
   readonly slot: string
   readonly state: ContainerState
   readonly networkMode: string
+  /** Whether the container whose network it joins is listed as running; undefined when it joins none. */
+  readonly joinedRunning: boolean | undefined
   readonly image: string
   readonly labels: EngineLabels
   readonly createdAt: number
   /** Unix ms; undefined while not needed or not started. */
   readonly startedAt: number | undefined
+  /** Why Docker could not start it; undefined unless a start was tried and failed. */
+  readonly startError: string | undefined
   readonly health: EngineHealth
 }
 

@@ -1,0 +1,130 @@
+import { slotNumber } from '../engine/place.ts'
+import type { Backoff } from '../store/store.ts'
+import type { PlannedCondition } from '../telemetry/status.ts'
+import { backoffAfter, createAt } from './act-on.ts'
+import type { CreateAction, Inheritance } from './action.ts'
+import type { Election } from './forwarding.ts'
+import type { Placer } from './placement.ts'
+import type { World } from './world.ts'
+
+export interface Creation {
+  readonly actions: readonly CreateAction[]
+  readonly conditions: readonly PlannedCondition[]
+  /** Back-off records of ordinary slots that no missing engine stands behind any more. */
+  readonly surplus: readonly string[]
+  /** Unix ms at which the next held-back engine may come. */
+  readonly wakeAt: number | undefined
+}
+
+/** Back-off records as they stand after this very pass's deaths. */
+function records(world: World): ReadonlyMap<string, Backoff> {
+  const all = new Map(world.input.memory.backoff)
+  for (const engine of world.engines) {
+    const after = backoffAfter(engine, world)
+    if (after !== undefined) all.set(engine.slot, after)
+  }
+  return all
+}
+
+function vacancies(world: World, all: ReadonlyMap<string, Backoff>): Inheritance[] {
+  const filled = new Set([
+    ...world.engines.filter((e) => e.live).map((e) => e.slot),
+    ...world.expected.map((p) => p.slot),
+  ])
+  return [...all]
+    .filter(([slot]) => slotNumber(slot) !== undefined && !filled.has(slot))
+    .map(([slot, backoff]) => ({ slot, backoff }))
+    .sort((a, b) => a.backoff.notBefore - b.backoff.notBefore || a.slot.localeCompare(b.slot))
+}
+
+function noRoom(missing: number, world: World): PlannedCondition {
+  const { fleet, observation } = world.input
+  const { nodes } = observation
+  const open = nodes.filter((node) => world.acceptsNew(node))
+  const what = `${missing} more ${missing === 1 ? 'engine is' : 'engines are'} wanted`
+  if (fleet.vpn.mode !== 'none' && open.length === 0) {
+    const why = nodes.map((n) =>
+      n.state === 'up' ? `${n.name} is cordoned` : `${n.name}: ${n.message}`,
+    )
+    const message = `${what}, but no VPN node takes any: ${why.join('; ')}`
+    return { type: 'NoVpnReady', status: 'True', reason: 'NoVpnReady', message }
+  }
+  return {
+    type: 'NoRoom',
+    status: 'True',
+    reason: 'NoSlotFits',
+    message: `${what}, but no free slot fits: its name or one of its ports is taken. Widen the port range, or remove what holds the names`,
+  }
+}
+
+function createForwarded(
+  world: World,
+  election: Election,
+  placer: Placer,
+  budget: number,
+  all: ReadonlyMap<string, Backoff>,
+) {
+  const actions: CreateAction[] = []
+  let wakeAt: number | undefined
+  for (const { slot, electOn } of election.places) {
+    if (electOn === undefined || actions.length >= budget) continue
+    const notBefore = all.get(slot)?.notBefore ?? 0
+    if (notBefore > world.input.now) {
+      wakeAt = Math.min(wakeAt ?? notBefore, notBefore)
+      continue
+    }
+    const placement = placer.forwarded(slot, electOn)
+    if (placement === undefined) continue
+    const message = `elected on ${electOn.name}, port ${electOn.forwardedPort}`
+    const why = { reason: 'ForwardedElected', message } as const
+    actions.push(createAt(placement, { forwarded: true, inherits: undefined, why }, world))
+  }
+  return { actions, wakeAt }
+}
+
+/**
+ * Chooses which engines to create now: the forwarded one first, then ordinary ones, never beyond replicas + maxSurge
+ * (I2), on the least loaded node (I4), and none whose place is still backing off.
+ */
+export function planCreation(
+  world: World,
+  election: Election,
+  placer: Placer,
+  need: { readonly missing: number; readonly creates: number },
+): Creation {
+  const { fleet, now } = world.input
+  const all = records(world)
+  const budget = Math.max(0, fleet.replicas + fleet.update.maxSurge - world.liveCount)
+  const forwarded = createForwarded(world, election, placer, budget, all)
+
+  const vacant = vacancies(world, all)
+  const due = vacant.filter((v) => v.backoff.notBefore <= now)
+  const held = vacant.slice(due.length, Math.max(due.length, need.missing))
+  const may = Math.min(need.creates, need.missing - held.length, budget - forwarded.actions.length)
+
+  const actions: CreateAction[] = [...forwarded.actions]
+  let unplaced = 0
+  for (let i = 0; i < may; i++) {
+    const inherited = due.shift()
+    const free = placer.freeSlots()
+    const slots = inherited === undefined ? free : [inherited.slot, ...free]
+    const placement = placer.ordinary(slots)
+    if (placement === undefined) {
+      unplaced = may - i
+      break
+    }
+    const message =
+      inherited === undefined
+        ? 'missing'
+        : `replaces the engine of slot ${inherited.slot} (failure ${inherited.backoff.failures})`
+    const why = { reason: 'EngineCreated', message } as const
+    actions.push(createAt(placement, { forwarded: false, inherits: inherited, why }, world))
+  }
+  const wakes = [forwarded.wakeAt, held[0]?.backoff.notBefore].filter((t) => t !== undefined)
+  return {
+    actions,
+    conditions: unplaced > 0 ? [noRoom(unplaced, world)] : [],
+    surplus: vacant.slice(need.missing).map((v) => v.slot),
+    wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
+  }
+}

@@ -1,0 +1,128 @@
+import type { Phase } from '../lifecycle/phase.ts'
+import type { ObservedEngine, ObservedNode } from '../observe/observation.ts'
+import type { PlanInput } from './input.ts'
+
+/** How long no byte may have flowed on any stream of an engine whose API fails before it counts as dead (DESIGN "Promises"). */
+export const NO_BYTES_MS = 15_000
+
+/** Why an engine is dead, in DESIGN's sense. */
+export interface Death {
+  readonly kind:
+    | 'Exited'
+    | 'StartFailed'
+    | 'OutsideVpn'
+    | 'DeadNamespace'
+    | 'VpnLost'
+    | 'StartTimedOut'
+    | 'Unresponsive'
+  readonly message: string
+  /** Whether it may be put down now: false while waiting costs nothing and the VPN may still tell. */
+  readonly due: boolean
+  /** Whether its own failing is what ended it: only that counts for back-off. */
+  readonly ownFault: boolean
+}
+
+/** What dockerd says when the container whose network is joined is gone, stopped or restarting (measured, 20.10). */
+const NAMESPACE_TROUBLE = /cannot join network|no such container|is restarting/i
+
+interface Facts {
+  readonly container: ObservedEngine
+  readonly phase: Phase
+  readonly node: ObservedNode | undefined
+  readonly streams: number | 'unknown'
+  readonly input: PlanInput
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`
+}
+
+function outside(message: string): Death {
+  return { kind: 'OutsideVpn', message, due: true, ownFault: false }
+}
+
+/** A namespace that the engine's process still sits in, but that leads nowhere any more. */
+function deadNamespace(message: string, due: boolean): Death {
+  return { kind: 'DeadNamespace', message, due, ownFault: false }
+}
+
+function namespaceDeath({ container, node, input }: Facts): Death | undefined {
+  const { fleet, observation } = input
+  if (fleet.vpn.mode === 'none') return undefined
+  const { networkMode, labels } = container
+  if (!networkMode.startsWith('container:'))
+    return outside(`runs on network ${networkMode}, outside every VPN`)
+  const nodes = observation.nodes
+  const anotherUp = nodes.some((other) => other !== node && other.state === 'up')
+  if (node === undefined) {
+    if (!container.joinedRunning) {
+      const successor = nodes.find((n) => n.name === labels.vpnContainer)
+      return deadNamespace(
+        `its VPN container ${labels.vpnContainer ?? ''} was replaced or is gone`,
+        anotherUp || successor?.running === true,
+      )
+    }
+    // A VPN node that left the spec is still a VPN: engines leave it in order. Any other container is not.
+    const stillListed = nodes.some((n) => n.name === labels.vpnContainer)
+    return stillListed || labels.vpnContainer === undefined
+      ? outside('runs in the network of a container that is no VPN node of this fleet')
+      : undefined
+  }
+  if (!node.running)
+    return deadNamespace(`its VPN container ${node.name} is not running`, anotherUp)
+  // A container that never ran sits in no namespace yet.
+  if (container.state !== 'created' && labels.vpnGeneration !== node.generation)
+    return deadNamespace(`its VPN container ${node.name} was restarted`, true)
+  if (node.lost && anotherUp) {
+    return {
+      kind: 'VpnLost',
+      message: `its VPN node ${node.name} is down (${node.message}) and another is up`,
+      due: true,
+      ownFault: false,
+    }
+  }
+  return undefined
+}
+
+function silence({ container, phase, streams, input }: Facts): Death | undefined {
+  const { engine } = input.fleet
+  const { health } = container
+  if (phase === 'Starting') {
+    const startedAt = container.startedAt
+    if (health.ready || startedAt === undefined || input.now - startedAt < engine.startTimeoutMs)
+      return undefined
+    const after = seconds(input.now - startedAt)
+    const message = `gave no good answer within ${after} of its start (${health.lastError || 'not probed'})`
+    return { kind: 'StartTimedOut', message, due: true, ownFault: true }
+  }
+  if (health.ready || health.failures < engine.health.failures) return undefined
+  if (streams === 'unknown') return undefined
+  const lastBytesAt = input.memory.streams.get(container.id)?.lastBytesAt ?? 0
+  if (streams > 0 && input.now - lastBytesAt < NO_BYTES_MS) return undefined
+  const message = `failed ${health.failures} probes in a row (${health.lastError})`
+  return { kind: 'Unresponsive', message, due: true, ownFault: true }
+}
+
+/** Why an engine is dead; undefined while it lives. Judged from positive signs alone (I9). */
+export function deathOf(facts: Facts): Death | undefined {
+  const { container, phase } = facts
+  if (phase === 'Exited') {
+    const message = container.state === 'created' ? 'never ran' : 'exited'
+    return { kind: 'Exited', message, due: true, ownFault: true }
+  }
+  if (container.startError !== undefined) {
+    const message = `could not be started: ${container.startError}`
+    const ownFault = !NAMESPACE_TROUBLE.test(container.startError)
+    return { kind: 'StartFailed', message, due: true, ownFault }
+  }
+  const namespace = namespaceDeath(facts)
+  if (namespace !== undefined) return namespace
+  return phase === 'Pending' || phase === 'Stopping' ? undefined : silence(facts)
+}
+
+/** When a living engine would be found dead if nothing changes; undefined when no clock is running against it. */
+export function deathDueAt({ container, phase, input }: Facts): number | undefined {
+  if (phase !== 'Starting' || container.startedAt === undefined || container.health.ready)
+    return undefined
+  return container.startedAt + input.fleet.engine.startTimeoutMs
+}
