@@ -1,0 +1,178 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type ApiFixture, id, makeApiFixture } from '../../test/harness/api-fixture.ts'
+import { DockerUnreachable } from '../docker/errors.ts'
+import { StoreUnavailable } from '../store/errors.ts'
+
+let fixture: ApiFixture
+
+beforeEach(async () => {
+  fixture = await makeApiFixture()
+})
+
+afterEach(async () => {
+  await fixture[Symbol.asyncDispose]()
+})
+
+describe('health', () => {
+  it('is alive whatever the loops say', async () => {
+    fixture.control.readiness = () => ({ ready: false, reasons: ['docker: no answer'] })
+    expect(await fixture.get('/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } })
+  })
+
+  it('is ready only when the loops and the store are, and says why not', async () => {
+    expect(await fixture.get('/readyz')).toMatchObject({
+      status: 200,
+      body: { ready: true, reasons: [] },
+    })
+    fixture.control.readiness = () => ({ ready: false, reasons: ['docker: no answer'] })
+    fixture.store.statuses = () => Promise.reject(new StoreUnavailable('disk full'))
+    const { status: code, body } = await fixture.get('/readyz')
+    expect(code).toBe(503)
+    expect(body).toEqual({ ready: false, reasons: ['docker: no answer', 'store: disk full'] })
+  })
+})
+
+describe('reads', () => {
+  it('lists fleets with ISO times, also those that were accepted but never looked at', async () => {
+    await fixture.publishDemo()
+    await fixture.store.acceptSpec({
+      fleet: 'fresh',
+      generation: 1,
+      hash: 'h',
+      document: { replicas: 2 },
+      source: 'specs/fresh.yaml',
+      acceptedAt: Date.UTC(2026, 0, 1),
+    })
+    const { body } = await fixture.get('/v1/fleets')
+    expect(body.items.map((item: { name: string }) => item.name)).toEqual(['demo', 'fresh'])
+    expect(body.items[0]).toMatchObject({
+      ready: 2,
+      observedAt: '2026-01-01T00:00:00.000Z',
+      conditions: [{ type: 'Ready', since: '1970-01-01T00:00:01.000Z' }],
+    })
+    expect(body.items[1]).toMatchObject({
+      ready: null,
+      observedAt: null,
+      source: 'specs/fresh.yaml',
+      acceptedAt: '2026-01-01T00:00:00.000Z',
+    })
+  })
+
+  it('lists engines in the order in which people count, unknown streams as null', async () => {
+    await fixture.publishDemo()
+    const { body } = await fixture.get('/v1/engines?fleet=demo')
+    expect(body.items.map((item: { name: string }) => item.name)).toEqual([
+      'demo.2',
+      'demo.3',
+      'demo.10',
+    ])
+    expect(body.items[2]).toMatchObject({ fleet: 'demo', slot: '10', streams: null })
+    expect(body.items[1]).toMatchObject({ containerId: null })
+  })
+
+  it('shows one engine with its mark, one node with its requests, one fleet with all', async () => {
+    await fixture.publishDemo()
+    const epoch = await fixture.store.openTerm('demo', 'x', 0, fixture.clock.now())
+    await fixture.store.mark('demo', {
+      containerId: id('b'),
+      kind: 'draining',
+      reason: 'EngineDraining',
+      at: 1_000,
+      deadlineAt: 2_000,
+      epoch,
+    })
+    await fixture.store.addRequest('demo', { kind: 'cordon', node: 'gluetun-a' })
+    expect((await fixture.get('/v1/engines/demo.2')).body.mark).toMatchObject({
+      kind: 'draining',
+      deadlineAt: '1970-01-01T00:00:02.000Z',
+    })
+    expect((await fixture.get('/v1/vpns/gluetun-a')).body).toMatchObject({
+      requests: [{ kind: 'cordon' }],
+      engineNames: ['demo.2', 'demo.3', 'demo.10'],
+    })
+    const { body } = await fixture.get('/v1/fleets/demo')
+    expect(body.engines).toHaveLength(3)
+    expect(body.vpns).toHaveLength(2)
+  })
+
+  it('lists engine sessions from the store', async () => {
+    await fixture.publishDemo()
+    await fixture.store.reserve(
+      'demo',
+      {
+        id: 'r',
+        containerId: id('b'),
+        content: 'c',
+        holder: 'h',
+        state: 'active',
+        expiresAt: fixture.clock.now() + 10_000,
+        lastBytesAt: 0,
+      },
+      2,
+      fixture.clock.now(),
+    )
+    const { body } = await fixture.get('/v1/streams')
+    expect(body.items).toMatchObject([{ engine: 'demo.2', active: 1, pending: 0 }])
+  })
+
+  it.each([
+    ['/v1/fleets/nope', 'no fleet is named "nope"; there are: demo'],
+    ['/v1/engines/nope', 'no engine is named "nope"; there are: demo.2, demo.3, demo.10'],
+    ['/v1/vpns/nope', 'no VPN node is named "nope"; there are: gluetun-a, gluetun-b'],
+    ['/v1/engines?fleet=nope', 'no fleet is named "nope"; there are: demo'],
+  ])('answers %s with 404 and what there is', async (path, detail) => {
+    await fixture.publishDemo()
+    const { status: code, body, headers } = await fixture.get(path)
+    expect(code).toBe(404)
+    expect(body.detail).toBe(detail)
+    expect(headers.get('Content-Type')).toBe('application/problem+json')
+  })
+
+  it.each([
+    ['/v1/events?limit=abc', 'limit must be a whole number'],
+    ['/v1/events?limit=0', 'limit must be 1 to 1000'],
+    ['/v1/events?after=-1', 'after must be a whole number'],
+    ['/v1/engines?flet=demo', 'unknown parameter "flet"; taken are: fleet'],
+    ['/v1/fleets?x=1', 'unknown parameter "x"; none is taken here'],
+  ])('answers %s with 400 and what would be right', async (path, detail) => {
+    expect(await fixture.get(path)).toMatchObject({ status: 400, body: { detail } })
+  })
+
+  it('answers an unknown path with what is served, and a wrong method with the right ones', async () => {
+    const unknown = await fixture.get('/v2/fleets')
+    expect(unknown.status).toBe(404)
+    expect(unknown.body.routes).toContain('POST /v1/vpns/{name}/cordon')
+    const response = await fixture.app.request('/v1/fleets', { method: 'DELETE' })
+    expect(response.status).toBe(405)
+    expect(response.headers.get('Allow')).toContain('GET')
+  })
+
+  it('serves the plan, and 503 where the fleet is not looked after or Docker is away', async () => {
+    await fixture.publishDemo()
+    expect((await fixture.get('/v1/fleets/demo/plan')).status).toBe(503)
+    const preview = { actions: [{ verb: 'create', target: 'demo.4', reason: 'r' }], conditions: [] }
+    fixture.control.plan = async () => preview
+    expect(await fixture.get('/v1/fleets/demo/plan')).toMatchObject({ status: 200, body: preview })
+    fixture.control.plan = () => Promise.reject(new DockerUnreachable('no socket'))
+    const away = await fixture.get('/v1/fleets/demo/plan')
+    expect(away).toMatchObject({
+      status: 503,
+      body: { detail: 'Docker does not answer: no socket' },
+    })
+  })
+
+  it('answers 503 with a hint to come back while the store is away', async () => {
+    fixture.store.statuses = () => Promise.reject(new StoreUnavailable('disk full'))
+    const { status: code, body, headers } = await fixture.get('/v1/fleets')
+    expect(code).toBe(503)
+    expect(body.detail).toContain('disk full')
+    expect(headers.get('Retry-After')).toBe('2')
+  })
+
+  it('keeps what an unexpected error says to itself', async () => {
+    fixture.store.statuses = () => Promise.reject(new TypeError('secret of the house'))
+    const { status: code, body } = await fixture.get('/v1/fleets')
+    expect(code).toBe(500)
+    expect(JSON.stringify(body)).not.toContain('secret')
+  })
+})
