@@ -85,14 +85,14 @@ function fileIdentity(file: string): string {
 }
 
 /**
- * An open transaction that nobody else can begin. No journal, for nothing is ever written: it works on a full disk.
+ * An open transaction that nobody else can begin. No journal file, for nothing is ever written: it works on a full disk.
  * **Nothing** else in this process may open the file, not even to read it: POSIX drops a process's locks on a file when
  * any of its descriptors for it is closed. SQLite's own connections know of each other and are safe.
  */
 function lockExclusively(file: string): Held {
   const database = new DatabaseSync(file)
   try {
-    database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return { database, fileIdentity: fileIdentity(file) }
   } catch (error) {
     database.close()

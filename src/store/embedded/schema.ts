@@ -98,6 +98,6 @@ export const MIGRATIONS: readonly string[] = [
     epoch INTEGER,
     reconcile_id TEXT
   ) STRICT;
-  CREATE INDEX event_fold ON event (fleet, reason, slot, at);
+  CREATE INDEX event_fold ON event (fleet, reason, message, slot, at);
   `,
 ]
