@@ -6,6 +6,8 @@ import type { Hono } from 'hono'
 const HEADERS_TIMEOUT_MS = 10_000
 /** How long a request in flight may take after the listener was told to close, ms. */
 const CLOSE_GRACE_MS = 3_000
+/** How soon a connection that falls idle while closing is closed, ms. */
+const SWEEP_MS = 50
 
 /** Thrown when the address cannot be listened on. The message says why and what to do. */
 export class ListenFailed extends Error {
@@ -40,12 +42,16 @@ function failure(error: NodeJS.ErrnoException, host: string, port: number): List
   return new ListenFailed(text, { cause: error })
 }
 
-function close(server: Server): Promise<void> {
+async function close(server: Server): Promise<void> {
   const closed = Promise.withResolvers<void>()
   server.close(() => closed.resolve())
+  // A connection whose answer ends after close() was called is kept alive, and nobody else closes it.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
+  const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
   server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
-  return closed.promise.finally(() => clearTimeout(timer))
+  await closed.promise
+  clearInterval(sweep)
+  clearTimeout(grace)
 }
 
 /** Starts to serve the application. @throws {ListenFailed} */
