@@ -2,7 +2,8 @@ import type { ContainerId } from '../docker/port.ts'
 import type { EngineHealth } from '../observe/observation.ts'
 import type { EngineSettings } from '../spec/fleet.ts'
 import type { Clock } from '../time/clock.ts'
-import type { Probe } from './client.ts'
+import type { Probe, ProbeResult } from './client.ts'
+import { afterProbe, unprobed } from './health.ts'
 
 /** A running engine to be probed. */
 export interface ProbeTarget {
@@ -29,6 +30,186 @@ export interface ProberParts {
   readonly random: () => number
   /** A verdict changed. Only a wake-up: what counts is {@link EngineProber.health}. */
   readonly onChange: (id: ContainerId, change: 'ready' | 'unready') => void
-  /** Probes under way at once. */
+  /** Probes under way at once; 16 by default. */
   readonly concurrency?: number | undefined
+}
+
+/** An engine on its way up is asked this often at first, ms … */
+const STARTING_MS = 200
+/** … and ever more seldom, so that readiness is seen within a tenth of the time that the start took. */
+const STARTING_SHARE = 0.1
+/** A probe that took its whole interval is followed by a rest, ms. */
+const MIN_REST_MS = 100
+/**
+ * When all engines fall silent at once, the way to them is likelier gone than all of them. So long nobody is
+ * condemned: it outlasts a reload of firewall rules, a restart of the network or a roused laptop, ms.
+ */
+const SILENCE_HOLD_MS = 30_000
+
+/** One target's timer, probe under way and health. */
+class ProbedEngine {
+  target: ProbeTarget
+  health: EngineHealth
+  readonly closed = new AbortController()
+  timer: Disposable | undefined
+  /** Monotonic ms. */
+  readonly addedAt: number
+  begunAt: number
+  /** Monotonic ms at which anything at all came back from it. */
+  heardAt = -Infinity
+  /** Monotonic ms at which the present run of nothing but silence began. */
+  silentSince: number | undefined
+
+  constructor(target: ProbeTarget, firstReadyAt: number | undefined, now: number) {
+    this.target = target
+    this.health = unprobed(firstReadyAt)
+    this.addedAt = now
+    this.begunAt = now
+  }
+
+  /** Notes whether anything came back. */
+  hear(result: ProbeResult, now: number): void {
+    if (result.kind === 'blind') return
+    const isSilent = result.kind === 'failed' && result.silent
+    if (!isSilent) this.heardAt = now
+    this.silentSince = isSilent ? (this.silentSince ?? this.begunAt) : undefined
+  }
+
+  /** Delay until the next probe, counted from the last one's end. */
+  nextDelayMs(now: number, random: number, becameReady: boolean): number {
+    const { intervalMs } = this.target.settings
+    if (this.health.firstReadyAt === undefined) {
+      const startingMs = Math.max(STARTING_MS, (now - this.addedAt) * STARTING_SHARE)
+      return Math.min(intervalMs, startingMs)
+    }
+    // Engines that came up or were adopted together are spread over the interval.
+    const share = becameReady ? 0.5 + 0.5 * random : 0.95 + 0.1 * random
+    return Math.max(MIN_REST_MS, intervalMs * share - (now - this.begunAt))
+  }
+
+  close(): void {
+    this.closed.abort(new Error('the engine is probed no more'))
+    this.timer?.[Symbol.dispose]()
+  }
+}
+
+class Prober implements EngineProber {
+  readonly #parts: ProberParts
+  readonly #concurrency: number
+  readonly #engines = new Map<ContainerId, ProbedEngine>()
+  /** Due, but waiting for a free place; first come, first served. */
+  readonly #waiting = new Set<ProbedEngine>()
+  readonly #running = new Set<Promise<void>>()
+  #isClosed = false
+
+  constructor(parts: ProberParts) {
+    this.#parts = parts
+    this.#concurrency = parts.concurrency ?? 16
+  }
+
+  setTargets(targets: readonly ProbeTarget[]): void {
+    if (this.#isClosed) return
+    const wanted = new Set(targets.map(({ id }) => id))
+    for (const [id, engine] of this.#engines) if (!wanted.has(id)) this.#forget(engine)
+    for (const target of targets) this.#setTarget(target)
+  }
+
+  health(id: ContainerId): EngineHealth {
+    return this.#engines.get(id)?.health ?? unprobed(undefined)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    for (const engine of this.#engines.values()) this.#forget(engine)
+    await Promise.all(this.#running)
+  }
+
+  #forget(engine: ProbedEngine): void {
+    engine.close()
+    this.#waiting.delete(engine)
+    this.#engines.delete(engine.target.id)
+  }
+
+  #setTarget(target: ProbeTarget): void {
+    const known = this.#engines.get(target.id)
+    const firstReadyAt = known?.health.firstReadyAt ?? target.firstReadyAt
+    if (known === undefined || known.target.url !== target.url) {
+      if (known) this.#forget(known)
+      const engine = new ProbedEngine(target, firstReadyAt, this.#parts.clock.monotonic())
+      this.#engines.set(target.id, engine)
+      this.#enqueue(engine)
+      return
+    }
+    const isQuicker = target.settings.intervalMs < known.target.settings.intervalMs
+    known.target = target
+    if (known.health.firstReadyAt !== firstReadyAt) known.health = { ...known.health, firstReadyAt }
+    if (isQuicker && known.timer !== undefined) this.#schedule(known, false)
+  }
+
+  #schedule(engine: ProbedEngine, becameReady: boolean): void {
+    const { clock, random } = this.#parts
+    engine.timer?.[Symbol.dispose]()
+    const delayMs = engine.nextDelayMs(clock.monotonic(), random(), becameReady)
+    engine.timer = clock.timer(delayMs, () => {
+      engine.timer = undefined
+      this.#enqueue(engine)
+    })
+  }
+
+  #enqueue(engine: ProbedEngine): void {
+    this.#waiting.add(engine)
+    this.#fill()
+  }
+
+  #fill(): void {
+    for (const engine of this.#waiting) {
+      if (this.#running.size >= this.#concurrency) return
+      this.#waiting.delete(engine)
+      const run: Promise<void> = this.#probe(engine).finally(() => {
+        this.#running.delete(run)
+        this.#fill()
+      })
+      this.#running.add(run)
+    }
+  }
+
+  async #probe(engine: ProbedEngine): Promise<void> {
+    const { clock, probe, onChange } = this.#parts
+    const { url, settings, id } = engine.target
+    const { signal } = engine.closed
+    engine.begunAt = clock.monotonic()
+    const result = await probe(url, { timeoutMs: settings.timeoutMs, signal }).catch(
+      (error: unknown): ProbeResult => ({ kind: 'blind', message: String(error) }),
+    )
+    if (signal.aborted) return
+    const wasReady = engine.health.ready
+    const limit = engine.target.settings.failures
+    engine.hear(result, clock.monotonic())
+    engine.health = afterProbe(engine.health, result, limit, this.#isHeld(engine), clock.now())
+    const { ready } = engine.health
+    this.#schedule(engine, ready && !wasReady)
+    if (ready !== wasReady) onChange(id, ready ? 'ready' : 'unready')
+  }
+
+  /**
+   * Whether a silent engine is spared for now, because the others that once answered are silent as well. A fleet
+   * of one has nobody to compare with, and a refusal or a wrong answer comes from the engine itself.
+   */
+  #isHeld(engine: ProbedEngine): boolean {
+    const { silentSince } = engine
+    if (silentSince === undefined) return false
+    if (this.#parts.clock.monotonic() - silentSince >= SILENCE_HOLD_MS) return false
+    let hasPeers = false
+    for (const peer of this.#engines.values()) {
+      if (peer === engine || peer.health.firstReadyAt === undefined) continue
+      if (peer.heardAt >= silentSince) return false
+      hasPeers = true
+    }
+    return hasPeers
+  }
+}
+
+/** Starts with no targets. Closing it ends all probes. */
+export function startProber(parts: ProberParts): EngineProber {
+  return new Prober(parts)
 }

@@ -52,13 +52,17 @@ function isConverged(said: Said, wantsPort: boolean): boolean {
   return hasIp && (!wantsPort || said.ports.length > 0)
 }
 
-function isSameTarget(a: MonitoredNode, b: MonitoredNode): boolean {
+/** A container that could not be inspected, or is absent for now, is no news of another one. */
+function isSameTarget(next: MonitoredNode, polled: MonitoredNode): boolean {
+  const isSameContainer =
+    next.generation === undefined ||
+    (next.generation === polled.generation &&
+      next.address === polled.address &&
+      next.startedAt === polled.startedAt)
   return (
-    a.generation === b.generation &&
-    a.address === b.address &&
-    a.startedAt === b.startedAt &&
-    a.node.portFile === b.node.portFile &&
-    JSON.stringify(a.node.control) === JSON.stringify(b.node.control)
+    isSameContainer &&
+    next.node.portFile === polled.node.portFile &&
+    JSON.stringify(next.node.control) === JSON.stringify(polled.node.control)
   )
 }
 
