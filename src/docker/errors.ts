@@ -45,3 +45,9 @@ export class NamespaceGone extends DockerError {
   override readonly name = 'NamespaceGone'
   override readonly code = 'ACE_DOCKER_NAMESPACE_GONE'
 }
+
+/** Thrown when DOCKER_HOST, a docker context or the TLS files behind it can not be used. Nothing was sent. */
+export class DockerHostInvalid extends DockerError {
+  override readonly name = 'DockerHostInvalid'
+  override readonly code = 'ACE_DOCKER_HOST_INVALID'
+}
