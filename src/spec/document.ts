@@ -8,7 +8,7 @@ import {
   printMemory,
   printPortRange,
 } from './quantity.ts'
-import { API_VERSION, type FleetDocument, KIND } from './schema.ts'
+import { API_VERSION, type FleetDocument, type FleetInput, KIND } from './schema.ts'
 
 /** What a valid document means: units resolved, the preset's image filled in. */
 export function fleetOf(document: FleetDocument): Fleet {
@@ -71,7 +71,7 @@ function vpnOf(vpn: FleetDocument['spec']['vpn']): VpnSettings {
  * The normalised document of a fleet: every default written out, units in their shortest form.
  * `fleetOf(documentOf(fleet))` equals `fleet`, and fleets that equal have equal documents.
  */
-export function documentOf(fleet: Fleet): FleetDocument {
+export function documentOf(fleet: Fleet): FleetInput {
   return {
     apiVersion: API_VERSION,
     kind: KIND,
@@ -79,7 +79,7 @@ export function documentOf(fleet: Fleet): FleetDocument {
     spec: {
       replicas: fleet.replicas,
       engine: engineDocument(fleet.engine),
-      network: { ...fleet.network, ports: printPortRange(fleet.network.ports) },
+      ...(fleet.vpn.mode === 'none' ? { network: networkDocument(fleet) } : {}),
       vpn: vpnDocument(fleet.vpn),
       forwarding: {
         scope: fleet.forwarding.scope,
@@ -93,6 +93,10 @@ export function documentOf(fleet: Fleet): FleetDocument {
       },
     },
   }
+}
+
+function networkDocument({ network }: Fleet): FleetDocument['spec']['network'] {
+  return { ...network, ports: printPortRange(network.ports) }
 }
 
 function engineDocument(engine: EngineSettings): FleetDocument['spec']['engine'] {
