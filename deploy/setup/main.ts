@@ -2,7 +2,6 @@ import type Docker from 'dockerode'
 import { ensureCompose } from './compose.ts'
 import { ensureDocker } from './docker.ts'
 import { findSeat } from './seat.ts'
-import { SetupError } from './setup-error.ts'
 
 export interface SetUpOptions {
   /** Also Compose, as plugin or program. */
@@ -30,7 +29,12 @@ export async function runCommand(body: () => Promise<number>): Promise<never> {
   try {
     process.exit(await body())
   } catch (error) {
-    console.error(error instanceof SetupError ? `✗ ${error.message}` : error)
+    console.error(isForPeople(error) ? `✗ ${error.message}` : error)
     process.exit(1)
   }
+}
+
+/** Errors of our own have a code in words, and a message that says how to mend it. */
+function isForPeople(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && /^(ACE|STANDIN)_/.test(String(error.code))
 }

@@ -1,0 +1,64 @@
+import { rmSync } from 'node:fs'
+import type Docker from 'dockerode'
+import type { Say } from '../setup/root.ts'
+import { findSeat } from '../setup/seat.ts'
+import { SetupError } from '../setup/setup-error.ts'
+import { demo } from './demo.ts'
+import { endProcess, forgetRun, livingRun } from './run-file.ts'
+
+/** Removes what the quickstart made: processes, engines, VPN nodes, images and data. */
+export async function takeDown(say: Say): Promise<void> {
+  const seat = findSeat()
+  await seat.ping().catch((error: Error) => {
+    throw new SetupError(
+      `Docker at ${seat.url} does not answer, so nothing is removed: ${error.message}`,
+    )
+  })
+  const run = livingRun()
+  for (const pid of [run?.quickstart, run?.server]) {
+    if (pid === undefined) continue
+    say(`Ending process ${pid}`)
+    await endProcess(pid)
+  }
+  // Engines first: without their VPN node they would be cut off for a moment.
+  await removeContainers(seat.client, [`acefleet.instance=${demo.instance}`], say)
+  const labels = Object.entries(demo.label).map(([key, value]) => `${key}=${value}`)
+  await removeContainers(seat.client, labels, say)
+  await removeImages(seat.client, say)
+  for (const path of [demo.dataDir, demo.logFile]) {
+    say(`Removing ${path}`)
+    rmSync(path, { recursive: true, force: true })
+  }
+  forgetRun()
+  say('All that the quickstart made is gone. Docker and node_modules stay.')
+}
+
+async function removeContainers(docker: Docker, label: string[], say: Say): Promise<void> {
+  const found = await docker.listContainers({ all: true, filters: { label } })
+  if (found.length === 0) return
+  say(`Removing ${found.map(({ Names }) => Names[0]?.slice(1)).join(', ')}`)
+  await Promise.all(
+    found.map(({ Id }) => ignoring([404, 409], docker.getContainer(Id).remove({ force: true }))),
+  )
+}
+
+/** Not forced: an image that any container uses stays. Youngest first, for the others are their parents. */
+async function removeImages(docker: Docker, say: Say): Promise<void> {
+  const found = await docker.listImages({ filters: { label: ['acefleet.standin'] } })
+  for (const { Id, RepoTags } of found.toSorted((a, b) => b.Created - a.Created)) {
+    const name = RepoTags?.[0] ?? Id.slice(7, 19)
+    const isRemoved = await ignoring([404, 409], docker.getImage(RepoTags?.[0] ?? Id).remove())
+    say(isRemoved ? `Removed image ${name}` : `Image ${name} stays: something else uses it`)
+  }
+}
+
+/** Whether it was done; false when the daemon refused with one of these: gone already, or in use. */
+async function ignoring(statuses: readonly number[], done: Promise<unknown>): Promise<boolean> {
+  try {
+    await done
+    return true
+  } catch (error) {
+    if (statuses.includes((error as { statusCode?: number }).statusCode ?? 0)) return false
+    throw error
+  }
+}

@@ -1,0 +1,43 @@
+import type { EngineView, FleetView } from '../../src/api/view.ts'
+
+/** What the demo server says of its fleets at one moment. */
+export interface Picture {
+  readonly fleets: readonly FleetView[]
+  readonly engines: readonly EngineView[]
+}
+
+/** Conditions that tell of progress, not of trouble. */
+const calm = new Set(['Ready', 'Reconciling'])
+
+/** Whether every fleet is as its spec says. */
+export function isConverged({ fleets, engines }: Picture): boolean {
+  return (
+    fleets.length > 0 &&
+    fleets.every(
+      ({ name, replicas, ready, updated, conditions }) =>
+        replicas !== null &&
+        ready === replicas &&
+        updated === replicas &&
+        engines.filter(({ fleet }) => fleet === name).length === replicas &&
+        conditions.some(({ type, status }) => type === 'Ready' && status === 'True') &&
+        !conditions.some(({ type }) => type === 'Reconciling'),
+    )
+  )
+}
+
+/** One line: how far it is, and what is awaited. */
+export function progressLine({ fleets, engines }: Picture): string {
+  if (fleets.length === 0) return 'Waiting for acefleet to read its spec'
+  return fleets
+    .map(({ name, ready, replicas, conditions }) => {
+      const awaited = engines
+        .filter((engine) => engine.fleet === name && (!engine.ready || !engine.updated))
+        .map((engine) => `${engine.name} (${engine.phase})`)
+      const trouble = conditions
+        .filter(({ type, status }) => !calm.has(type) && status === 'True')
+        .map(({ type, message }) => `${type}: ${message}`)
+      const count = `${name}: ${ready ?? 0} of ${replicas ?? '?'} ready`
+      return [count, awaited.join(', '), ...trouble].filter((part) => part !== '').join(' · ')
+    })
+    .join(' | ')
+}

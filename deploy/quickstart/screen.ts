@@ -1,0 +1,25 @@
+/** What a terminal shows: lines that stay, and below them one that is rewritten. */
+export interface Screen {
+  /** A line that stays. */
+  print(text: string): void
+  /** What is awaited now; empty when nothing is. Without a terminal it is printed whenever it changes. */
+  status(text: string): void
+}
+
+export function makeScreen(out: NodeJS.WriteStream): Screen {
+  const clear = '\r\u001b[K'
+  let shown = ''
+  return {
+    print: (text) => {
+      out.write(out.isTTY ? `${clear}${text}\n${shown}` : `${text}\n`)
+    },
+    status: (text) => {
+      // A line that wraps could not be rewritten.
+      const next = out.isTTY ? text.slice(0, Math.max(20, out.columns - 1)) : text
+      if (next === shown) return
+      shown = next
+      if (out.isTTY) out.write(clear + next)
+      else if (next !== '') out.write(`${next}\n`)
+    },
+  }
+}

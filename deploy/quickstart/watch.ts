@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EventView } from '../../src/api/view.ts'
+import { followEvents, readPicture } from './client.ts'
+import { demo } from './demo.ts'
+import { isConverged, type Picture, progressLine } from './progress.ts'
+import type { Screen } from './screen.ts'
+import type { Server } from './server.ts'
+import { engineTable } from './table.ts'
+
+/** How often the server is asked how far it is. */
+const pollMs = 500
+
+/** Shows events as they happen, what is awaited, and each time the fleet has converged its table. Ends with the server or the signal. */
+export async function watch(server: Server, screen: Screen, stop: AbortSignal): Promise<number> {
+  const end = new AbortController()
+  const signal = AbortSignal.any([stop, end.signal])
+  const crashed = server.ended.then(() => {
+    if (!signal.aborted) end.abort()
+  })
+  await Promise.all([showEvents(server, screen, signal), showProgress(server, screen, signal)])
+  screen.status('')
+  if (!stop.aborted) {
+    await crashed
+    screen.print(`✗ acefleet has ended. Its last words (${demo.logFile}):\n${server.lastWords()}`)
+    return 1
+  }
+  screen.print('▸ Stopping acefleet; the engines go on running.')
+  screen.print('  npm run quickstart             takes them over again')
+  screen.print('  npm run quickstart -- --down   removes them, the VPN nodes and the data')
+  return 0
+}
+
+async function showEvents(server: Server, screen: Screen, signal: AbortSignal): Promise<void> {
+  // Timestamps of events are older than this process's own by nothing: both run on this machine.
+  for await (const event of followEvents(server.url, Date.now(), signal)) {
+    screen.print(eventLine(event))
+  }
+}
+
+async function showProgress(server: Server, screen: Screen, signal: AbortSignal): Promise<void> {
+  let wasConverged = false
+  let isFirst = true
+  while (!signal.aborted) {
+    const picture = await readPicture(server.url)
+    const converged = picture !== undefined && isConverged(picture)
+    if (converged && !wasConverged) {
+      screen.status('')
+      screen.print(`\n${engineTable(picture.engines)}\n`)
+      if (isFirst) screen.print(invitation(server.url, picture))
+      isFirst = false
+    }
+    if (!converged)
+      screen.status(picture ? progressLine(picture) : 'Waiting for acefleet to answer')
+    wasConverged = converged
+    await sleep(pollMs, undefined, { signal }).catch(() => {})
+  }
+}
+
+function eventLine({ at, reason, slot, vpn, message, type }: EventView): string {
+  const time = new Date(at).toTimeString().slice(0, 8)
+  const sign = type === 'Warning' ? '!' : ' '
+  return `${time} ${sign} ${reason.padEnd(18)} ${(slot ?? vpn ?? '').padEnd(10)} ${message}`
+}
+
+/** What to try next. */
+function invitation(url: string, { engines, fleets }: Picture): string {
+  const isDefault = url.endsWith(`:${demo.firstPort}`)
+  const npx = `${isDefault ? '' : `ACEFLEET_SERVER=${url} `}npx acefleet`
+  const engine = engines.find(({ address, port }) => address !== null && port !== null)
+  return [
+    'To look at',
+    `  ${url}/v1/fleets`,
+    `  ${url}/v1/engines`,
+    ...(engine === undefined
+      ? []
+      : [`  http://${engine.address}:${engine.port}/webui/api/service?method=get_version`]),
+    'To type, in another terminal here',
+    `  ${npx} get engines -w`,
+    `  ${npx} describe fleet ${fleets[0]?.name}`,
+    `  docker rm -f ${engine?.name}   and see it replaced`,
+    'To edit',
+    `  ${demo.spec}: replicas, image, maxStreams, a node's cordon; it converges within seconds`,
+    'Ctrl-C ends acefleet and leaves the engines running. What happens to the fleet:',
+  ].join('\n')
+}
