@@ -114,15 +114,6 @@ function nameConditions(world: World): PlannedCondition[] {
     }))
 }
 
-/** Joins conditions of one type into one, for a type stands at most once in a status. */
-function mergeByType(conditions: readonly PlannedCondition[]): PlannedCondition[] {
-  const byType = Map.groupBy(conditions, (condition) => condition.type)
-  return [...byType.values()].flatMap((same) => {
-    const [first] = same
-    return first === undefined ? [] : [{ ...first, message: same.map((c) => c.message).join('\n') }]
-  })
-}
-
 /** The fleet's standing facts: whether it is what the spec says, and everything that keeps it from that. */
 export function planConditions(
   world: World,
@@ -165,5 +156,5 @@ export function planConditions(
           },
         ]
       : []
-  return mergeByType([readyCondition, ...reconciling, ...all])
+  return [readyCondition, ...reconciling, ...all]
 }

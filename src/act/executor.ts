@@ -1,0 +1,172 @@
+import { ImageMissing, NameTaken, NotFound, UnknownOutcome } from '../docker/errors.ts'
+import { containerName } from '../engine/place.ts'
+import { LeaseLost } from '../lease/lease.ts'
+import type { Observation } from '../observe/observation.ts'
+import type { Action, PendingAction } from '../plan/action.ts'
+import { StaleEpoch } from '../store/errors.ts'
+import type { EventReason } from '../telemetry/event.ts'
+import { carryOut, type Hands } from './carry-out.ts'
+import { makeHolds } from './holds.ts'
+import { makeLedger } from './ledger.ts'
+
+/**
+ * Actions under way at once. A graceful stop takes ten seconds, so what ends engines must not keep others from coming.
+ * Together below the sockets of the Docker client, so that no call waits behind its own lease check.
+ */
+const LANES = { bring: 4, end: 3 }
+
+export interface ExecutorParts extends Hands {
+  /** Longest that an unanswered call may still take effect after we gave it up, ms. */
+  readonly patienceMs: number
+  /** Something ended: the loop should look again. */
+  readonly onEnd: () => void
+  /** The right to act is gone, or another leader's epoch was met. */
+  readonly onLost: (error: Error) => void
+  /** A create met a missing image. */
+  readonly onImageMissing: (image: string) => void
+}
+
+/** Carries plans out: bounded, in the plan's order, gently at first, and never twice at once on one engine. */
+export interface Executor extends AsyncDisposable {
+  /** Replaces all that was planned before and has not been begun. */
+  submit(actions: readonly Action[], reconcileId: string): void
+  /** See {@link Ledger.stamp}. */
+  stamp(): number
+  /** Resolves unknown outcomes by a list. */
+  settle(observation: Observation): void
+  pending(): readonly PendingAction[]
+  /** Unix ms at which something that failed may be tried again; undefined when nothing waits for that. */
+  retryAt(): number | undefined
+}
+
+const FAILED: Readonly<Record<Action['verb'], EventReason>> = {
+  create: 'CreateFailed',
+  start: 'StartFailed',
+  noteReady: 'StopFailed',
+  drain: 'StopFailed',
+  stop: 'StopFailed',
+  remove: 'RemoveFailed',
+}
+
+const brings = (action: Action) => action.verb === 'create' || action.verb === 'start'
+
+/** All creates share one hold: what fails one, a daemon in trouble or a bad spec, fails them all. */
+const ALL_CREATES = 'create'
+const holdKey = (action: Action) => (action.verb === 'create' ? ALL_CREATES : action.id)
+
+export function makeExecutor(parts: ExecutorParts): Executor {
+  const { clock, lease, record } = parts
+  const ledger = makeLedger(parts.patienceMs)
+  const closing = new AbortController()
+  const signal = AbortSignal.any([lease.lost, closing.signal])
+  const underWay = new Set<Promise<void>>()
+  let queue: { action: Action; reconcileId: string }[] = []
+  /** How many creates may be under way: grows with each success, falls back to one with a failure (slow start). */
+  let window = 1
+  const busy = { bring: 0, end: 0 }
+  const holds = makeHolds(clock)
+
+  function tell(action: Action, reconcileId: string, reason: EventReason, message: string): void {
+    const name = containerName(lease.fleet, action.slot)
+    const containerId = action.verb === 'create' ? undefined : action.id
+    const { slot, vpn } = action
+    const about = { at: clock.now(), fleet: lease.fleet, slot, vpn, containerId }
+    const trace = { epoch: lease.epoch, reconcileId }
+    record({ ...about, ...trace, type: 'Warning', reason, message: `${name}: ${message}` })
+  }
+
+  /** Tells what an error means; returns whether the outcome is unknown. */
+  function understand(error: unknown, action: Action, reconcileId: string): boolean {
+    if (error instanceof LeaseLost || error instanceof StaleEpoch) {
+      queue = []
+      parts.onLost(error)
+      return false
+    }
+    if (error instanceof UnknownOutcome) {
+      tell(
+        action,
+        reconcileId,
+        'OutcomeUnknown',
+        `${action.verb} was not answered: ${error.message}`,
+      )
+      return true
+    }
+    if (error instanceof ImageMissing && action.verb === 'create')
+      parts.onImageMissing(action.spec.image)
+    const message = error instanceof Error ? error.message : String(error)
+    // News, not trouble: the next list shows who holds the name.
+    if (error instanceof NameTaken) tell(action, reconcileId, 'NameTaken', message)
+    else tell(action, reconcileId, FAILED[action.verb], `${action.verb} failed: ${message}`)
+    return false
+  }
+
+  /** Slow start: a success lets one more come at a time, a failure only one, later. */
+  function learn(action: Action, isSuccess: boolean, error?: unknown): void {
+    if (isSuccess) holds.succeeded(holdKey(action))
+    else holds.failed(error instanceof NameTaken ? action.slot : holdKey(action))
+    if (!brings(action)) return
+    window = isSuccess ? Math.min(window + 1, LANES.bring) : 1
+    if (!isSuccess) queue = queue.filter((queued) => !brings(queued.action))
+  }
+
+  async function run(action: Action, reconcileId: string): Promise<void> {
+    const begun = ledger.begin(action, clock.now())
+    try {
+      await carryOut(parts, action, reconcileId, signal)
+      begun.end()
+      learn(action, true)
+    } catch (error) {
+      // A container that is gone needs no stop; a list will show it.
+      const isOver = error instanceof NotFound && !brings(action)
+      const isUnknown = !isOver && understand(error, action, reconcileId)
+      if (isUnknown) begun.endUnknown(clock.now())
+      else begun.end()
+      learn(action, isOver, error)
+    }
+  }
+
+  function mayBegin(action: Action): boolean {
+    if (holds.isHeld(holdKey(action)) || holds.isHeld(action.slot)) return false
+    return brings(action) ? busy.bring < window : busy.end < LANES.end
+  }
+
+  function pump(): void {
+    while (!signal.aborted) {
+      const index = queue.findIndex(({ action }) => mayBegin(action))
+      const next = index < 0 ? undefined : queue.splice(index, 1)[0]
+      if (next === undefined) return
+      const lane = brings(next.action) ? 'bring' : 'end'
+      busy[lane] += 1
+      const work = run(next.action, next.reconcileId).finally(() => {
+        busy[lane] -= 1
+        underWay.delete(work)
+        pump()
+        parts.onEnd()
+      })
+      underWay.add(work)
+    }
+  }
+
+  return {
+    submit(actions, reconcileId) {
+      const taken = new Set(ledger.pending().map((p) => p.id ?? p.slot))
+      const isFree = (a: Action) => !taken.has(a.verb === 'create' ? a.slot : a.id)
+      queue = actions.filter(isFree).map((action) => ({ action, reconcileId }))
+      pump()
+    },
+    stamp: ledger.stamp,
+    settle(observation) {
+      for (const { action, happened } of ledger.settle(observation)) {
+        const outcome = happened ? 'took effect after all' : 'took no effect'
+        tell(action, '', 'OutcomeResolved', `the unanswered ${action.verb} ${outcome}`)
+      }
+    },
+    pending: ledger.pending,
+    retryAt: holds.nextEnd,
+    async [Symbol.asyncDispose]() {
+      queue = []
+      closing.abort(new LeaseLost(`fleet ${lease.fleet}: the term is over`))
+      await Promise.allSettled(underWay)
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import type { Clock } from '../time/clock.ts'
+
+/** First and longest hold after a failure, ms: long enough not to hammer a daemon in trouble, short enough to notice its return. */
+const HOLD_MS = { first: 1_000, longest: 60_000 }
+
+interface Hold {
+  readonly failures: number
+  readonly until: number
+}
+
+/** Keeps what has just failed from being tried again at once. */
+export interface Holds {
+  failed(key: string): void
+  succeeded(key: string): void
+  isHeld(key: string): boolean
+  /** Unix ms at which the next hold ends; undefined when nothing is held. */
+  nextEnd(): number | undefined
+}
+
+export function makeHolds(clock: Pick<Clock, 'now'>): Holds {
+  const holds = new Map<string, Hold>()
+
+  /** Keys are container ids and slots: those long over belong to containers long gone. */
+  function prune(now: number): void {
+    for (const [key, hold] of holds) if (now > hold.until + HOLD_MS.longest) holds.delete(key)
+  }
+
+  return {
+    failed(key) {
+      const now = clock.now()
+      prune(now)
+      const failures = (holds.get(key)?.failures ?? 0) + 1
+      const pause = Math.min(HOLD_MS.first * 2 ** (failures - 1), HOLD_MS.longest)
+      holds.set(key, { failures, until: now + pause })
+    },
+    succeeded: (key) => void holds.delete(key),
+    isHeld: (key) => clock.now() < (holds.get(key)?.until ?? 0),
+    nextEnd() {
+      const now = clock.now()
+      const ends = [...holds.values()].flatMap(({ until }) => (until > now ? [until] : []))
+      return ends.length === 0 ? undefined : Math.min(...ends)
+    },
+  }
+}
