@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
-import { asDirectoryFault, asStoreFault, isBusy } from '../store/embedded/fault.ts'
+import { prepareFile } from '../store/embedded/directory.ts'
+import { asStoreFault, isBusy } from '../store/embedded/fault.ts'
 import { DataDirHeld } from '../store/errors.ts'
 import { LeaseLost } from './lease.ts'
 
@@ -101,16 +102,11 @@ function lockExclusively(file: string): Held {
 }
 
 function takeLock(dir: string): Held {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw asDirectoryFault(error, dir)
-  }
-  const file = join(dir, LOCK_FILE)
+  const file = prepareFile(dir, LOCK_FILE)
   try {
     return lockExclusively(file)
   } catch (error) {
-    if (!isBusy(error)) throw asDirectoryFault(asStoreFault(error, file), dir)
+    if (!isBusy(error)) throw asStoreFault(error, file)
     throw new DataDirHeld(
       `the data directory ${dir} is held by ${readHolder(dir)}: stop that one, or give this one ` +
         'a directory of its own with --data DIR',

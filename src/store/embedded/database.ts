@@ -62,6 +62,15 @@ function prepareOnce(raw: DatabaseSync): Sql {
   }
 }
 
+/** Specs may carry secrets in env. The write-ahead log gets the database's mode. */
+function closeToOthers(file: string): void {
+  try {
+    chmodSync(file, 0o600)
+  } catch {
+    // It belongs to another user who lets us write it: that is their arrangement.
+  }
+}
+
 function connect(file: string): Connection {
   const raw = new DatabaseSync(file)
   try {
@@ -70,8 +79,7 @@ function connect(file: string): Connection {
     raw.exec('PRAGMA locking_mode = EXCLUSIVE')
     raw.exec('PRAGMA journal_mode = WAL')
     raw.exec('PRAGMA journal_size_limit = 4194304')
-    // Specs may carry secrets in env; the write-ahead log gets the same mode.
-    if (file !== ':memory:') chmodSync(file, 0o600)
+    if (file !== ':memory:') closeToOthers(file)
     return {
       raw,
       sql: prepareOnce(raw),
@@ -114,7 +122,11 @@ export function openDatabase(file: string): Database {
     }
     if (file === ':memory:' || !(raw.isTransaction || poisons(error))) return
     connection = undefined
-    raw.close()
+    try {
+      raw.close()
+    } catch {
+      // What made it unusable is on its way to the caller.
+    }
   }
 
   function transact<T>(durability: Durability | 'read', work: (sql: Sql) => T): T {

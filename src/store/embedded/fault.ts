@@ -78,7 +78,7 @@ function explain(code: number, file: string, said: string): string {
   }
 }
 
-/** Turns whatever reading or writing the database threw into what callers decide on; the rest passes unchanged. */
+/** Turns whatever using the data directory threw into what callers decide on; mistakes of ours pass unchanged. */
 export function asStoreFault(error: unknown, file: string): unknown {
   if (isSqliteError(error)) {
     const message = explain(error.errcode & 0xff, file, error.message)
@@ -90,17 +90,13 @@ export function asStoreFault(error: unknown, file: string): unknown {
       { cause: error },
     )
   }
+  if (error instanceof Error && 'syscall' in error) {
+    return new StoreUnavailable(
+      `store unavailable: the data directory ${dirname(file)} cannot be used (${error.message}): ` +
+        'see that it is a directory on a disk with room and that the user that runs acefleet can write it, ' +
+        'or choose another with --data DIR',
+      { cause: error },
+    )
+  }
   return error
-}
-
-/** Turns a failed call on the data directory itself into a message that says how to mend it. */
-export function asDirectoryFault(error: unknown, dir: string): unknown {
-  if (error instanceof StoreUnavailable) return error
-  if (!(error instanceof Error) || !('syscall' in error)) return error
-  return new StoreUnavailable(
-    `store unavailable: the data directory ${dir} cannot be used (${error.message}): ` +
-      'see that it is a directory on a disk with room and that the user that runs acefleet can write it, ' +
-      'or choose another with --data DIR',
-    { cause: error },
-  )
 }

@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../../time/clock.ts'
 import { StoreUnavailable } from '../errors.ts'
 import type { Store } from '../store.ts'
 import { type Database, openDatabase, type Sql } from './database.ts'
-import { asDirectoryFault, damaged } from './fault.ts'
+import { prepareFile } from './directory.ts'
+import { damaged } from './fault.ts'
 import { beginIncarnation } from './memory.ts'
 import { MIGRATIONS } from './schema.ts'
 import { embeddedStore } from './store.ts'
@@ -66,15 +65,7 @@ function migrate(database: Database): void {
  * Rejects with {@link StoreUnavailable}, saying how to mend it, when the file cannot be used; it is never deleted.
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
-  const isFile = options.dir !== ':memory:'
-  if (isFile) {
-    try {
-      mkdirSync(options.dir, { recursive: true, mode: 0o700 })
-    } catch (error) {
-      throw asDirectoryFault(error, options.dir)
-    }
-  }
-  const file = isFile ? join(options.dir, STORE_FILE) : ':memory:'
+  const file = options.dir === ':memory:' ? ':memory:' : prepareFile(options.dir, STORE_FILE)
   const database = openDatabase(file)
   try {
     database.read((sql) => checkFile(sql, file))
