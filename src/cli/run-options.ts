@@ -18,8 +18,10 @@ export interface RunOptions {
   readonly dataDir: string
   /** `--docker`; wins over what `dockerEnv` says. */
   readonly dockerHost?: string | undefined
-  /** DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_CONTEXT, DOCKER_CONFIG and HOME. */
+  /** DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_CONTEXT and DOCKER_CONFIG. */
   readonly dockerEnv: Environment
+  /** The user's home, where docker contexts are kept. */
+  readonly home: string
   readonly listen: ListenAddress
   /** Value of the `acefleet.instance` label: containers of another instance are not ours. */
   readonly instance: string
@@ -38,7 +40,6 @@ const DOCKER_VARIABLES = [
   'DOCKER_CERT_PATH',
   'DOCKER_CONTEXT',
   'DOCKER_CONFIG',
-  'HOME',
 ]
 
 /** The part of the environment that says where the Docker daemon is, as the docker client reads it. */

@@ -1,0 +1,125 @@
+import type {
+  ConditionView,
+  EngineView,
+  EventView,
+  FleetView,
+  StreamView,
+  VpnView,
+} from '../api/view.ts'
+import { ageOf } from './age.ts'
+import type { Column } from './table.ts'
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no'
+}
+
+function countOf(some: number | null, all: number | null): string {
+  return some === null || all === null ? '-' : `${some}/${all}`
+}
+
+function text(value: string | number | null): string {
+  return value === null ? '' : String(value)
+}
+
+/** A fleet in a word or a few: what stands in its way, or that nothing does. */
+export function fleetState(fleet: FleetView): string {
+  if (fleet.observedAt === null) return 'Pending'
+  const isReady = fleet.conditions.some((each) => each.type === 'Ready' && each.status === 'True')
+  const others = fleet.conditions.filter((each) => each.type !== 'Ready').map((each) => each.type)
+  return [isReady ? 'Ready' : 'NotReady', ...others].join(',')
+}
+
+export function fleetColumns(now: number): readonly Column<FleetView>[] {
+  return [
+    { title: 'NAME', cell: (fleet) => fleet.name },
+    { title: 'READY', cell: (fleet) => countOf(fleet.ready, fleet.replicas) },
+    { title: 'UPDATED', cell: (fleet) => countOf(fleet.updated, fleet.replicas) },
+    { title: 'FORWARDED', cell: (fleet) => text(fleet.forwarded) },
+    { title: 'STATUS', cell: fleetState },
+    { title: 'OBSERVED', cell: (fleet) => ageOf(fleet.observedAt, now), ticks: true },
+    { title: 'GENERATION', cell: (fleet) => text(fleet.generation), align: 'right', wide: true },
+    { title: 'LEADER', cell: (fleet) => text(fleet.leader), wide: true },
+    { title: 'EPOCH', cell: (fleet) => text(fleet.epoch), wide: true },
+    { title: 'SOURCE', cell: (fleet) => text(fleet.source), wide: true },
+  ]
+}
+
+export function engineColumns(now: number): readonly Column<EngineView>[] {
+  return [
+    { title: 'NAME', cell: (engine) => engine.name },
+    { title: 'SLOT', cell: (engine) => engine.slot },
+    { title: 'VPN', cell: (engine) => text(engine.vpn) },
+    { title: 'PORT', cell: (engine) => text(engine.port) },
+    { title: 'FORWARDED', cell: (engine) => yesNo(engine.forwarded) },
+    { title: 'PHASE', cell: (engine) => engine.phase },
+    { title: 'READY', cell: (engine) => yesNo(engine.ready) },
+    { title: 'STREAMS', cell: (engine) => text(engine.streams ?? '?'), align: 'right' },
+    { title: 'AGE', cell: (engine) => ageOf(engine.createdAt, now), ticks: true },
+    { title: 'FLEET', cell: (engine) => engine.fleet, wide: true },
+    { title: 'ADDRESS', cell: (engine) => text(engine.address), wide: true },
+    { title: 'P2P', cell: (engine) => text(engine.p2pPort), wide: true },
+    { title: 'UPDATED', cell: (engine) => yesNo(engine.updated), wide: true },
+    { title: 'CONTAINER', cell: (engine) => text(engine.containerId).slice(0, 12), wide: true },
+    { title: 'NOTE', cell: (engine) => engine.note, wide: true },
+  ]
+}
+
+export function vpnColumns(now: number): readonly Column<VpnView>[] {
+  return [
+    { title: 'NAME', cell: (vpn) => vpn.name },
+    { title: 'FLEET', cell: (vpn) => vpn.fleet },
+    { title: 'STATE', cell: (vpn) => vpn.state },
+    { title: 'PUBLIC IP', cell: (vpn) => text(vpn.publicIp) },
+    { title: 'FORWARDED PORT', cell: (vpn) => text(vpn.forwardedPort) },
+    { title: 'ENGINES', cell: (vpn) => text(vpn.engines), align: 'right' },
+    { title: 'CORDONED', cell: (vpn) => yesNo(vpn.cordoned) },
+    { title: 'SINCE', cell: (vpn) => ageOf(vpn.since, now), ticks: true },
+    { title: 'ADDRESS', cell: (vpn) => text(vpn.address), wide: true },
+    { title: 'REASON', cell: (vpn) => vpn.reason, wide: true },
+  ]
+}
+
+export function streamColumns(now: number): readonly Column<StreamView>[] {
+  return [
+    { title: 'ENGINE', cell: (stream) => stream.engine },
+    { title: 'FLEET', cell: (stream) => stream.fleet },
+    { title: 'ACTIVE', cell: (stream) => text(stream.active), align: 'right' },
+    { title: 'PENDING', cell: (stream) => text(stream.pending), align: 'right' },
+    { title: 'LAST BYTES', cell: (stream) => ageOf(stream.lastBytesAt, now), ticks: true },
+    { title: 'CONTAINER', cell: (stream) => stream.containerId.slice(0, 12), wide: true },
+  ]
+}
+
+function eventAge(event: EventView, now: number): string {
+  const last = ageOf(event.at, now)
+  return event.count > 1 ? `${last} (x${event.count} over ${ageOf(event.firstAt, now)})` : last
+}
+
+function eventObject(event: EventView): string {
+  const name = event.slot === undefined ? event.fleet : `${event.fleet}.${event.slot}`
+  return event.vpn === undefined ? name : `${name} @${event.vpn}`
+}
+
+export function eventColumns(now: number): readonly Column<EventView>[] {
+  return [
+    { title: 'LAST SEEN', cell: (event) => eventAge(event, now), ticks: true },
+    { title: 'TYPE', cell: (event) => event.type },
+    { title: 'REASON', cell: (event) => event.reason },
+    { title: 'OBJECT', cell: eventObject },
+    { title: 'SEQUENCE', cell: (event) => text(event.sequence), align: 'right', wide: true },
+    { title: 'EPOCH', cell: (event) => text(event.epoch ?? null), wide: true },
+    { title: 'RECONCILE', cell: (event) => event.reconcileId ?? '', wide: true },
+    { title: 'CONTAINER', cell: (event) => event.containerId?.slice(0, 12) ?? '', wide: true },
+    { title: 'MESSAGE', cell: (event) => event.message },
+  ]
+}
+
+export function conditionColumns(now: number): readonly Column<ConditionView>[] {
+  return [
+    { title: 'TYPE', cell: (condition) => condition.type },
+    { title: 'STATUS', cell: (condition) => condition.status },
+    { title: 'REASON', cell: (condition) => condition.reason },
+    { title: 'SINCE', cell: (condition) => ageOf(condition.since, now), ticks: true },
+    { title: 'MESSAGE', cell: (condition) => condition.message },
+  ]
+}
