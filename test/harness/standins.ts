@@ -54,6 +54,18 @@ export interface GluetunStandIn {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+export interface EngineOptions {
+  /** From `buildStandIns`. */
+  readonly image: string
+  readonly name: string
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Replaces the image's (empty) command. */
+  readonly args?: readonly string[] | undefined
+  /** Docker network, or `container:<id>`; default `bridge`. */
+  readonly network?: string | undefined
+}
+
 /** An engine stand-in's own control endpoint. */
 export interface EngineStandIn {
   readonly address: string
@@ -122,6 +134,20 @@ export async function findGluetun(
     if (statusOf(error) === 404) return undefined
     throw error
   }
+}
+
+/** Creates and starts an engine stand-in, and does not wait for it: it may be meant to fail. Returns its id. */
+export async function startEngine(docker: Docker, options: EngineOptions): Promise<string> {
+  const container = await docker.createContainer({
+    name: options.name,
+    Image: options.image,
+    Env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
+    Labels: { ...options.labels },
+    ...(options.args === undefined ? {} : { Cmd: [...options.args] }),
+    HostConfig: { NetworkMode: options.network ?? defaultNetwork, Init: true },
+  })
+  await container.start()
+  return container.id
 }
 
 /** An engine stand-in by container: its port from its label, its address from its own network or its VPN node's. */
