@@ -70,6 +70,7 @@ export function vpnStatuses(world: World): readonly VpnStatus[] {
     name: node.name,
     state: node.state,
     reason: node.reason,
+    message: node.message,
     address: node.address,
     publicIp: node.control.kind === 'reading' ? node.control.publicIp || undefined : undefined,
     forwardedPort: node.forwardedPort === 0 ? undefined : node.forwardedPort,

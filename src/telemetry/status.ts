@@ -60,8 +60,9 @@ export interface EngineStatus {
 export interface VpnStatus {
   readonly name: string
   readonly state: 'up' | 'down' | 'unknown'
-  /** Why the state is what it is. */
+  /** Why the state is what it is: CamelCase, and a sentence for people. */
   readonly reason: string
+  readonly message: string
   readonly address: string | undefined
   readonly publicIp: string | undefined
   readonly forwardedPort: number | undefined
