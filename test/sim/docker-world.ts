@@ -29,6 +29,8 @@ export interface Program {
   /** ms after its start at which it exits by itself. */
   readonly exitAfterMs?: number | undefined
   readonly exitCode?: number | undefined
+  /** Lines that it writes at its start. */
+  readonly output?: readonly string[] | undefined
 }
 
 export type EffectVerb =
@@ -134,6 +136,10 @@ export class DockerWorld {
     if (!this.images.has(spec.image)) {
       throw refuse('create', spec.name, 404, `No such image: ${spec.image}`)
     }
+    if (ownerOf(spec.networkMode) !== undefined && spec.publish.length > 0) {
+      const message = 'conflicting options: port publishing and the container type network mode'
+      throw refuse('create', spec.name, 400, message)
+    }
     const container: Container = {
       id: this.#newId(),
       spec,
@@ -175,7 +181,7 @@ export class DockerWorld {
     container.startedAtText = this.#nanoText(container.startedAt)
     container.error = ''
     container.exitCode = 0
-    container.log.push('started')
+    container.log.push(...(this.#options.program(container.spec).output ?? []))
     this.#record('start', doer, container)
     this.#run(container)
   }
@@ -221,7 +227,6 @@ export class DockerWorld {
     container.finishedAt = this.#options.clock.now()
     container.bound = []
     container.health = 'none'
-    container.log.push(`exited with code ${exitCode}`)
     this.#record('die', doer, container)
     for (const wake of container.waiters.splice(0)) wake()
   }

@@ -68,6 +68,9 @@ interface Request<T> {
   readonly carryOut: (doer: Doer) => T | Promise<T>
 }
 
+/** As the adapter, which refuses names and short ids. */
+const ACTS_ON_ID: ReadonlySet<Verb> = new Set<Verb>(['start', 'stop', 'remove', 'logTail'])
+
 /** How long until a broken event stream is opened again, ms: inside the adapter's own 0.1 … 5 s. */
 const RECONNECT_MS = 500
 
@@ -166,6 +169,9 @@ export function fakeClient(wire: Wire, process: SimProcess): Docker {
 function sendRequest<T>(wire: Wire, process: SimProcess, request: Request<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const { verb, target, signal, lease } = request
+    if (ACTS_ON_ID.has(verb) && !/^[0-9a-f]{64}$/.test(target)) {
+      throw new DockerError(`docker ${verb}: "${target}" is not a full container id`)
+    }
     if (signal.aborted) throw new DockerError(`docker ${verb}: aborted before it was sent`)
     lease?.assertHeld()
     const call = { at: wire.clock.now(), verb, by: process.name, target, epoch: lease?.epoch }

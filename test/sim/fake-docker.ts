@@ -142,8 +142,8 @@ export function engineProgram(spec: ContainerSpec): Program {
 /** The event's action, where the effect has one. */
 function actionOf({ verb, container }: Effect): string | undefined {
   switch (verb) {
+    // Docker's `kill` event is filtered out by the adapter, and a removal shows only at its end.
     case 'stop':
-      return 'kill'
     case 'remove':
       return undefined
     case 'health':
