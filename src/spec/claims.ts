@@ -33,7 +33,7 @@ export function findClashes<T extends Claimant>(claimants: readonly T[]): Clash<
       claimants,
       nodeKeys,
       (name, where) =>
-        `is "${name}", which ${where} names already: a VPN node belongs to one fleet, once`,
+        `is "${name}", which ${where} names too: a VPN node belongs to one fleet, once`,
     ),
     ...overlaps(claimants),
     ...namesOfEngines(claimants),

@@ -53,9 +53,9 @@ function sectionsByKey(root: SchemaNode): ReadonlyMap<string, string[]> {
   return homes
 }
 
-/** The candidate that differs from `word` by at most a third of its letters. */
+/** The candidate that differs from `word` by at most a third of its letters; of two letters nothing can be guessed. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
-  if (word.length > LONGEST_GUESS) return undefined
+  if (word.length < 3 || word.length > LONGEST_GUESS) return undefined
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: distance(word, candidate) }))
     .sort((a, b) => a.distance - b.distance)

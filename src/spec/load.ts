@@ -3,7 +3,14 @@ import { documentOf, fleetOf } from './document.ts'
 import { checkShape } from './draft.ts'
 import type { Fleet } from './fleet.ts'
 import { fleetHash } from './hash.ts'
-import { type Finding, printPath, printPlace, type SpecProblem } from './problem.ts'
+import {
+  type Finding,
+  type Path,
+  printPath,
+  printPlace,
+  type SpecProblem,
+  sortProblems,
+} from './problem.ts'
 import { checkRules } from './rules.ts'
 import { readSpecFiles, type SpecText } from './spec-files.ts'
 import { readYaml, type YamlDocument } from './yaml-text.ts'
@@ -18,6 +25,8 @@ export interface LoadedFleet {
   readonly line: number
   /** The normalised document, as it is kept. */
   readonly document: unknown
+  /** Where a path of the document stands in the file; for what is left out, where it would be. */
+  place(path: Path): { readonly line: number; readonly column: number }
 }
 
 /** What a set of spec files says: every fleet that can be run, and everything that is wrong. */
@@ -77,6 +86,7 @@ function loaded({ yaml, draft }: Candidate): LoadedFleet {
     source: yaml.file,
     line: yaml.place([], 'value').line,
     document: documentOf(fleet),
+    place: (path) => yaml.place(path, 'value'),
   }
 }
 
@@ -95,13 +105,4 @@ function problemAt(yaml: YamlDocument, { path, at, message }: Finding): SpecProb
 function emptyFile(file: string): SpecProblem {
   const message = 'holds no document: write an EngineFleet document, or remove the file'
   return { kind: 'invalid', file, line: 1, column: 1, path: '', message }
-}
-
-function sortProblems(problems: readonly SpecProblem[]): SpecProblem[] {
-  return [...problems].sort(
-    (a, b) =>
-      (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) ||
-      (a.line ?? 0) - (b.line ?? 0) ||
-      (a.column ?? 0) - (b.column ?? 0),
-  )
 }

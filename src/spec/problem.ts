@@ -52,3 +52,13 @@ export function formatProblem(problem: SpecProblem): string {
 export function formatProblems(problems: readonly SpecProblem[]): string {
   return problems.map(formatProblem).join('\n')
 }
+
+/** By file, line and column. */
+export function sortProblems(problems: readonly SpecProblem[]): SpecProblem[] {
+  return [...problems].sort(
+    (a, b) =>
+      (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.column ?? 0) - (b.column ?? 0),
+  )
+}

@@ -14,12 +14,18 @@ export interface Reading {
   readonly file: string
   /** Inode, size and time of the last change; empty where there is none to read. */
   readonly stamp: string
+  /** Unix ms of the last change; 0 where there is none to read. */
+  readonly writtenAt: number
   readonly content: { readonly text: string } | { readonly problem: SpecProblem }
 }
 
 /** The files that a list of paths stands for, and the paths that stand for none. */
 export interface SpecListing {
-  readonly files: readonly string[]
+  readonly files: readonly {
+    readonly file: string
+    /** The path among those asked for that led to it. */
+    readonly root: string
+  }[]
   readonly problems: readonly SpecProblem[]
 }
 
@@ -29,7 +35,7 @@ const MAX_BYTES = 256 * 1024
 /** Finds the files: a file itself, a folder's `*.yaml` and `*.yml` in order. Hidden files are editors' and Kubernetes'. */
 export async function listSpecFiles(paths: readonly string[]): Promise<SpecListing> {
   const problems: SpecProblem[] = []
-  const files = new Map<string, string>()
+  const files = new Map<string, SpecListing['files'][number]>()
   for (const path of paths) {
     try {
       const found = (await stat(path)).isDirectory() ? await filesIn(path) : [path]
@@ -43,7 +49,7 @@ export async function listSpecFiles(paths: readonly string[]): Promise<SpecListi
         )
       for (const file of found) {
         const real = await realpath(file).catch(() => file)
-        if (!files.has(real)) files.set(real, file)
+        if (!files.has(real)) files.set(real, { file, root: path })
       }
     } catch (error) {
       problems.push(problemOf(path, error))
@@ -67,18 +73,23 @@ export async function readSpecFile(file: string): Promise<Reading> {
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     const stats = await handle.stat({ bigint: true })
     const stamp = `${stats.ino}:${stats.size}:${stats.mtimeNs}`
+    const writtenAt = Number(stats.mtimeMs)
     if (!stats.isFile()) {
       const what = stats.isDirectory() ? 'a folder' : 'no regular file'
-      return failed(about(file, 'unreadable', `is ${what}: a spec is a text file`), stamp)
+      return failed(
+        about(file, 'unreadable', `is ${what}: a spec is a text file`),
+        stamp,
+        writtenAt,
+      )
     }
     const bytes = await readAtMost(handle, MAX_BYTES + 1)
     if (bytes.length > MAX_BYTES) {
       const message = `is larger than ${MAX_BYTES / 1024} KiB: split it into several files`
-      return failed(about(file, 'unreadable', message), stamp)
+      return failed(about(file, 'unreadable', message), stamp, writtenAt)
     }
-    return { file, stamp, content: decode(file, bytes) }
+    return { file, stamp, writtenAt, content: decode(file, bytes) }
   } catch (error) {
-    return failed(problemOf(file, error), '')
+    return failed(problemOf(file, error), '', 0)
   }
 }
 
@@ -87,7 +98,7 @@ export async function readSpecFiles(
   paths: readonly string[],
 ): Promise<{ readonly texts: readonly SpecText[]; readonly problems: readonly SpecProblem[] }> {
   const { files, problems } = await listSpecFiles(paths)
-  const readings = await Promise.all(files.map(readSpecFile))
+  const readings = await Promise.all(files.map(({ file }) => readSpecFile(file)))
   return {
     texts: readings.flatMap(({ file, content }) =>
       'text' in content ? [{ file, ...content }] : [],
@@ -122,8 +133,8 @@ function decode(file: string, bytes: Buffer): Reading['content'] {
   }
 }
 
-function failed(problem: SpecProblem, stamp: string): Reading {
-  return { file: problem.file, stamp, content: { problem } }
+function failed(problem: SpecProblem, stamp: string, writtenAt: number): Reading {
+  return { file: problem.file, stamp, writtenAt, content: { problem } }
 }
 
 function about(file: string, kind: SpecProblem['kind'], message: string): SpecProblem {
