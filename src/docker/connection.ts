@@ -1,13 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../time/clock.ts'
+import { shorten, type Verb } from './answer.ts'
+import { DockerError } from './errors.ts'
 
 /** An answer that is still coming. Disposing it drops the connection. */
 export interface Connection extends Disposable {
-  /** The next chunk; `idle` after so many ms without one (read again to go on waiting); `end` at its end. */
+  /**
+   * The next chunk; `idle` after so many ms without one (read again to go on waiting); `end` at its end.
+   * @throws {DockerError} when the connection broke or was given up
+   */
   read(idleMs: number): Promise<Buffer | 'idle' | 'end'>
 }
 
 interface ConnectionParts {
+  readonly verb: Verb
+  readonly target: string
   readonly clock: Clock
   readonly stream: IncomingMessage
   /** Drops the connection. */
@@ -17,7 +24,8 @@ interface ConnectionParts {
 }
 
 /** Takes over an answer whose head has come. */
-export function makeConnection({ clock, stream, stop, signal }: ConnectionParts): Connection {
+export function makeConnection(parts: ConnectionParts): Connection {
+  const { clock, stream, stop, signal } = parts
   const onAbort = () => stop.abort()
   if (signal.aborted) onAbort()
   else signal.addEventListener('abort', onAbort, { once: true })
@@ -27,7 +35,11 @@ export function makeConnection({ clock, stream, stop, signal }: ConnectionParts)
   let pending: Promise<Buffer | 'end'> | undefined
 
   const next = async (): Promise<Buffer | 'end'> => {
-    const { done, value } = await chunks.next()
+    const { done, value } = await chunks.next().catch((cause: unknown) => {
+      const why = signal.aborted ? 'aborted by its caller' : 'the connection broke'
+      const what = `docker ${parts.verb} ${shorten(parts.target)}`.trimEnd()
+      throw new DockerError(`${what}: ${why}`, { cause })
+    })
     return done === true ? 'end' : Buffer.from(value)
   }
 

@@ -123,6 +123,5 @@ async function pause(
 
 function asDockerError(error: unknown): DockerError {
   if (error instanceof DockerError) return error
-  const why = error instanceof Error ? error.message : String(error)
-  return new DockerError(`docker events: the stream broke: ${why}`, { cause: error })
+  return new DockerError('docker events: the stream broke', { cause: error })
 }

@@ -48,9 +48,7 @@ export async function pullImage(
   const splitter = makeLineSplitter()
   const report = makeReport(wire.clock, onProgress)
   for (;;) {
-    const chunk = await connection.read(STALL_MS).catch((cause: unknown) => {
-      throw new DockerError(`docker pull ${image}: the connection broke`, { cause })
-    })
+    const chunk = await connection.read(STALL_MS)
     if (chunk === 'idle') throw new DockerError(`docker pull ${image}: no progress for 5 minutes`)
     if (chunk === 'end') break
     for (const line of splitter.push(chunk)) take(image, line, report)

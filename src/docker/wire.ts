@@ -65,18 +65,27 @@ export function makeWire({ host, clock, timeoutMs }: WireOptions): Wire {
   const unversioned = pool.at(undefined)
   /** Undefined until the daemon has said what it speaks, and again when it came back as another. */
   let agreed: Clients | undefined
+  /** One question for all calls that wait for its answer. */
+  let agreeing: Promise<Clients> | undefined
 
   const fetchVersion = async (signal: AbortSignal): Promise<DaemonVersion> =>
-    // The types know no options of `version`, the code does.
+    // Not by the reads' few sockets: a change would wait behind them. The types know no options of `version`.
     parseVersion(
-      await (unversioned.reads.version as (options: object) => Promise<unknown>)({
+      await (unversioned.mutations.version as (options: object) => Promise<unknown>)({
         abortSignal: signal,
       }),
     )
 
-  async function agree(signal: AbortSignal): Promise<Clients> {
-    agreed ??= pool.at(chooseApi(await fetchVersion(signal)))
-    return agreed
+  async function agree(): Promise<Clients> {
+    using deadline = startDeadline(clock, timeoutMs, new AbortController().signal)
+    try {
+      agreed = pool.at(
+        chooseApi(await Promise.race([fetchVersion(deadline.signal), deadline.over])),
+      )
+      return agreed
+    } finally {
+      agreeing = undefined
+    }
   }
 
   /** The one place where a request is handed to dockerode: between check and call there is no await (I7). */
@@ -90,7 +99,9 @@ export function makeWire({ host, clock, timeoutMs }: WireOptions): Wire {
     using deadline = startDeadline(clock, request.timeoutMs ?? timeoutMs, signal)
     let wasSent = false
     const run = async (): Promise<T> => {
-      const clients = agreed ?? (await agree(deadline.signal))
+      if (agreed === undefined) agreeing ??= agree()
+      const clients = agreed ?? (await agreeing)
+      if (clients === undefined) throw new Error('no API version')
       if (deadline.signal.aborted) return await deadline.over
       const answer = issue(lease, () => request.send(clients, deadline.signal))
       wasSent = true
@@ -130,7 +141,7 @@ export function makeWire({ host, clock, timeoutMs }: WireOptions): Wire {
         return openStream((done) => dial(streams, stop.signal, done))
       }
       const stream = await ask({ ...request, signal, send })
-      return makeConnection({ clock, stream, stop, signal })
+      return makeConnection({ ...request, clock, stream, stop, signal })
     },
     version: (signal) =>
       ask({ verb: 'version', target: '', signal, send: (_, early) => fetchVersion(early) }),
