@@ -1,0 +1,141 @@
+import type { Controller, PlanPreview } from '../api/controller.ts'
+import type { Docker, DockerEvent } from '../docker/port.ts'
+import { FLEET_LABEL, INSTANCE_LABEL } from '../engine/labels.ts'
+import { slotOfName } from '../engine/place.ts'
+import { engineTemplate } from '../engine/template.ts'
+import type { LeaseSource } from '../lease/lease.ts'
+import type { DesiredFleet } from '../spec/decision.ts'
+import type { Store } from '../store/store.ts'
+import type { NewFleetEvent } from '../telemetry/event.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { type FleetController, makeFleetController } from './fleet-controller.ts'
+import { leadForever } from './leadership.ts'
+import { preview } from './preview.ts'
+import { makeQueue } from './queue.ts'
+import type { RulingSpec } from './reconcile.ts'
+import { startWatch, type Watch, type WatchParts } from './watch.ts'
+
+export interface FleetsParts extends WatchParts {
+  readonly docker: Docker
+  readonly store: Store
+  readonly leases: LeaseSource
+  readonly record: (event: NewFleetEvent) => void
+  readonly log: Logger
+  readonly newReconcileId: () => string
+  readonly holder: string
+  /** Twice a Docker call's timeout, ms. */
+  readonly patienceMs: number
+}
+
+/** All fleets that this process looks after. */
+export interface Fleets extends AsyncDisposable, Pick<Controller, 'wake' | 'plan' | 'declaredIn'> {
+  /** What is to run from now on. A fleet that is no longer among them is let be: its engines run on, unwatched. */
+  rule(fleets: readonly DesiredFleet[]): Promise<void>
+  /** Follows Docker's events as wake-ups until aborted. */
+  followEvents(signal: AbortSignal): Promise<void>
+  troubles(): readonly string[]
+}
+
+/** One fleet under control, and what ends with it. */
+interface Member {
+  readonly controller: FleetController
+  readonly watch: Watch
+  readonly leaving: AbortController
+  readonly leading: Promise<void>
+  desired: DesiredFleet
+}
+
+function rulingSpec(desired: DesiredFleet): RulingSpec {
+  const { fleet, generation, hash, conditions } = desired
+  return { fleet, generation, hash, conditions, template: engineTemplate(fleet) }
+}
+
+export function makeFleets(parts: FleetsParts): Fleets {
+  const { clock, docker, instance } = parts
+  const members = new Map<string, Member>()
+  const queue = makeQueue({
+    clock,
+    work: async (name) => members.get(name)?.controller.pass(),
+  })
+
+  function join(desired: DesiredFleet): Member {
+    const { name } = desired.fleet
+    const watch = startWatch(parts, () => queue.wake(name))
+    const leaving = new AbortController()
+    const controller = makeFleetController(
+      {
+        ...parts,
+        observer: watch.observer,
+        wake: () => queue.wake(name),
+        wakeAt: (at) => queue.wakeAt(name, at),
+        onDeleted: () => void leave(name),
+      },
+      rulingSpec(desired),
+    )
+    const leading = leadForever({ ...parts, fleet: name, controller }, leaving.signal)
+    queue.wake(name)
+    return { controller, watch, leaving, leading, desired }
+  }
+
+  async function leave(name: string): Promise<void> {
+    const member = members.get(name)
+    if (member === undefined) return
+    members.delete(name)
+    member.leaving.abort(new Error(`fleet ${name} is let go`))
+    await member.controller[Symbol.asyncDispose]()
+    await queue.remove(name)
+    await member.leading
+    await member.watch[Symbol.asyncDispose]()
+  }
+
+  /** Whether an event may concern a fleet: its engines, its VPN nodes, or whoever takes its names. */
+  function concerns(event: DockerEvent, { desired }: Member): boolean {
+    const { fleet } = desired
+    const isOurs =
+      event.labels[INSTANCE_LABEL] === instance && event.labels[FLEET_LABEL] === fleet.name
+    return (
+      isOurs ||
+      fleet.vpn.nodes.some((node) => node.name === event.name) ||
+      slotOfName(fleet.name, event.name) !== undefined
+    )
+  }
+
+  return {
+    async rule(fleets) {
+      const wanted = new Map(fleets.map((each) => [each.fleet.name, each]))
+      for (const name of members.keys()) if (!wanted.has(name)) await leave(name)
+      for (const [name, desired] of wanted) {
+        const member = members.get(name)
+        if (member === undefined) members.set(name, join(desired))
+        else {
+          member.desired = desired
+          member.controller.rule(rulingSpec(desired))
+        }
+      }
+    },
+    wake: (name) => {
+      if (members.has(name)) queue.wake(name)
+    },
+    async plan(name, signal): Promise<PlanPreview | undefined> {
+      const member = members.get(name)
+      if (member === undefined) return undefined
+      return await preview(
+        { ...parts, observer: member.watch.observer },
+        member.controller.spec(),
+        signal,
+      )
+    },
+    declaredIn: (name) => members.get(name)?.desired.declaredIn,
+    async followEvents(signal) {
+      for await (const event of docker.events(signal)) {
+        for (const [name, member] of members)
+          if (event === 'connected' || concerns(event, member)) queue.wake(name)
+      }
+    },
+    troubles: () => [...members.values()].flatMap((member) => member.controller.troubles()),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...members.keys()].map(leave))
+      await queue[Symbol.asyncDispose]()
+    },
+  }
+}

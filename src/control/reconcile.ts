@@ -1,0 +1,151 @@
+import { assertNever } from '../assert-never.ts'
+import type { EngineTemplate } from '../engine/template.ts'
+import type { Lease } from '../lease/lease.ts'
+import type { Observation } from '../observe/observation.ts'
+import type { Observer } from '../observe/observer.ts'
+import type { Bookkeeping, Plan } from '../plan/action.ts'
+import { planFleet } from '../plan/plan.ts'
+import type { Fleet } from '../spec/fleet.ts'
+import type { FleetMemory, Store } from '../store/store.ts'
+import type { PlannedCondition } from '../telemetry/status.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Term } from './term.ts'
+
+/** A spec that rules, and what stands against newer ones. */
+export interface RulingSpec {
+  readonly fleet: Fleet
+  readonly generation: number
+  readonly hash: string
+  readonly template: EngineTemplate
+  /** SpecInvalid, Orphaned … */
+  readonly conditions: readonly PlannedCondition[]
+}
+
+export interface ReconcileParts {
+  readonly instance: string
+  readonly store: Store
+  readonly observer: Observer
+  readonly clock: Clock
+}
+
+/** There was nothing to plan on yet. */
+export interface Postponed {
+  readonly kind: 'postponed'
+  /** Unix ms. */
+  readonly until: number
+}
+
+/** What one pass found and decided. */
+export interface Reconciled {
+  readonly kind: 'reconciled'
+  readonly observation: Observation
+  readonly memory: FleetMemory
+  readonly plan: Plan
+  /** The plan's conditions and those of the images. */
+  readonly conditions: readonly PlannedCondition[]
+  readonly wakeAt: number | undefined
+}
+
+/** Looks again this often at most until nothing of ours ended meanwhile; then the next pass tries. */
+const FRESH_ATTEMPTS = 5
+/** A new leader plans on engines that it has not probed yet only after this time, and looks this often until then, ms. */
+const PROBE = { patienceMs: 5_000, lookMs: 100 }
+
+/** A picture that no action of ours is younger than. */
+async function observeFresh(
+  { observer }: ReconcileParts,
+  spec: RulingSpec,
+  term: Term,
+  memory: FleetMemory,
+  signal: AbortSignal,
+): Promise<Observation | undefined> {
+  for (let attempt = 0; attempt < FRESH_ATTEMPTS; attempt++) {
+    const stamp = term.executor.stamp()
+    const observation = await observer.observe(spec.fleet, memory.engines, signal)
+    if (term.executor.stamp() === stamp) return observation
+  }
+  return undefined
+}
+
+/** Whether some running engine has not been probed by this process, which has only just begun to lead. */
+function isCold(observation: Observation, term: Term, now: number): boolean {
+  if (now - term.beganAt > PROBE.patienceMs) return false
+  return observation.engines.some(
+    ({ state, health }) =>
+      state === 'running' && !health.ready && health.failures === 0 && health.lastError === '',
+  )
+}
+
+async function note(entry: Bookkeeping, store: Store, lease: Lease): Promise<void> {
+  const { fleet, epoch } = lease
+  switch (entry.kind) {
+    case 'forget':
+      return store.forget(fleet, epoch, entry.id)
+    case 'clearBackoff':
+      return store.setBackoff(fleet, epoch, entry.slot, undefined)
+    case 'setRollout':
+      return store.setRollout(fleet, epoch, entry.note)
+    case 'clearRequest':
+      return store.removeRequest(fleet, { kind: 'drainEngine', containerId: entry.id })
+    case 'dropFleet':
+      return store.dropFleet(fleet, epoch)
+    default:
+      return assertNever(entry)
+  }
+}
+
+function earliest(...times: (number | undefined)[]): number | undefined {
+  const set = times.filter((time) => time !== undefined)
+  return set.length === 0 ? undefined : Math.min(...set)
+}
+
+/**
+ * One pass over one fleet: observe, plan, act. It never waits for an action: what it began shows in later pictures, and
+ * until then counts as pending.
+ */
+export async function reconcile(
+  parts: ReconcileParts,
+  spec: RulingSpec,
+  term: Term,
+  reconcileId: string,
+  signal: AbortSignal,
+): Promise<Reconciled | Postponed> {
+  const { store, clock, instance, observer } = parts
+  const { executor, images, lease } = term
+  const { fleet, template } = spec
+
+  const before = await store.readFleet(fleet.name, clock.now())
+  const observation = await observeFresh(parts, spec, term, before, signal)
+  const lookedAt = clock.now()
+  if (observation === undefined) return { kind: 'postponed', until: lookedAt }
+  if (isCold(observation, term, lookedAt))
+    return { kind: 'postponed', until: lookedAt + PROBE.lookMs }
+  executor.settle(observation)
+  // Read after the look: a mark that is in it bars all claims, so a count of none that comes with it is final (I5).
+  const memory = await store.readFleet(fleet.name, clock.now())
+  const pending = executor.pending()
+
+  const { epoch } = lease
+  const now = clock.now()
+  const plan = planFleet({ instance, fleet, template, epoch, observation, memory, pending, now })
+
+  for (const entry of plan.bookkeeping) await note(entry, store, lease)
+  const needsImage = plan.actions.some((action) => action.verb === 'create')
+  const lack = needsImage ? images.lacks(template.image, fleet.engine.pullPolicy) : undefined
+  const actions = plan.actions.filter((action) => lack === undefined || action.verb !== 'create')
+  executor.submit(actions, reconcileId)
+
+  return {
+    kind: 'reconciled',
+    observation,
+    memory,
+    plan,
+    conditions: [...spec.conditions, ...plan.conditions, ...(lack === undefined ? [] : [lack])],
+    wakeAt: earliest(
+      plan.wakeAt,
+      observer.reviewAt(),
+      executor.retryAt(),
+      needsImage ? images.retryAt() : undefined,
+    ),
+  }
+}

@@ -1,0 +1,51 @@
+import { type Executor, makeExecutor } from '../act/executor.ts'
+import { type Images, makeImages } from '../act/images.ts'
+import type { Docker } from '../docker/port.ts'
+import type { Lease } from '../lease/lease.ts'
+import type { Store } from '../store/store.ts'
+import type { NewFleetEvent } from '../telemetry/event.ts'
+import type { Clock } from '../time/clock.ts'
+
+export interface TermParts {
+  readonly docker: Docker
+  readonly store: Store
+  readonly lease: Lease
+  readonly clock: Clock
+  readonly record: (event: NewFleetEvent) => void
+  readonly patienceMs: number
+  readonly onWake: () => void
+  readonly onLost: (error: Error) => void
+}
+
+/** All that exists only while this process leads a fleet: built when the lease is gained, thrown away when it is lost. */
+export interface Term extends AsyncDisposable {
+  readonly lease: Lease
+  readonly executor: Executor
+  readonly images: Images
+  /** Unix ms. */
+  readonly beganAt: number
+  /** Whether engines found at the beginning were told of. */
+  hasAdopted: boolean
+}
+
+export function beginTerm(parts: TermParts): Term {
+  const { lease, clock, onWake, onLost } = parts
+  const images = makeImages({ ...parts, onChange: onWake })
+  const executor = makeExecutor({
+    ...parts,
+    onEnd: onWake,
+    onLost,
+    onImageMissing: (image) => images.missing(image),
+  })
+  return {
+    lease,
+    executor,
+    images,
+    beganAt: clock.now(),
+    hasAdopted: false,
+    async [Symbol.asyncDispose]() {
+      await executor[Symbol.asyncDispose]()
+      await images[Symbol.asyncDispose]()
+    },
+  }
+}
