@@ -37,6 +37,7 @@ export function makeSpecAcceptor(store: SpecStore, clock: Pick<Clock, 'now'>): S
     apply: async (snapshot) => {
       if (snapshot !== latest) noteEdits(edits, snapshot)
       latest = snapshot
+      const added: AcceptedSpec[] = []
       for (let race = 0; race < MAX_RACES; race++) {
         const decision = decideSpecs({
           snapshot,
@@ -44,14 +45,14 @@ export function makeSpecAcceptor(store: SpecStore, clock: Pick<Clock, 'now'>): S
           now: clock.now(),
           ...(await remembered(store, snapshot)),
         })
-        if (!(await acceptAll(store, decision.accept))) continue
+        if (!(await acceptAll(store, decision.accept, added))) continue
         for (const { fleet, hash } of decision.fleets) {
           if (edits.get(fleet.name) === hash) edits.delete(fleet.name)
         }
         return {
           fleets: decision.fleets,
           unreadable: decision.unreadable,
-          accepted: decision.accept,
+          accepted: added,
           problems: [...snapshot.problems, ...decision.problems],
         }
       }
@@ -83,10 +84,15 @@ async function remembered(store: SpecStore, snapshot: SpecSnapshot) {
   return { accepted, generations: new Map(generations) }
 }
 
-/** False when another process has added a generation in between. */
-async function acceptAll(store: SpecStore, specs: readonly AcceptedSpec[]): Promise<boolean> {
+/** False when another process has added a generation in between; `added` holds what went in all the same. */
+async function acceptAll(
+  store: SpecStore,
+  specs: readonly AcceptedSpec[],
+  added: AcceptedSpec[],
+): Promise<boolean> {
   for (const spec of specs) {
     if (!(await store.acceptSpec(spec))) return false
+    added.push(spec)
   }
   return true
 }

@@ -1,14 +1,28 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { EngineVariant } from './fleet.ts'
 import {
-  DURATION,
-  DURATION_OR_NEVER,
-  MEMORY,
-  PORT_RANGE,
-  parseDuration,
-  parseMemory,
-} from './quantity.ts'
+  CONTAINER_NAME,
+  controlUrl,
+  DNS_LABEL,
+  duration,
+  ENV_NAME,
+  file,
+  flag,
+  HOST,
+  IMAGE,
+  LEAST_MEMORY_BYTES,
+  list,
+  NETWORK_NAME,
+  oneOf,
+  PLAIN,
+  portRange,
+  section,
+  TEXT,
+  text,
+  whole,
+} from './fields.ts'
+import type { EngineVariant } from './fleet.ts'
+import { MEMORY, parseMemory } from './quantity.ts'
 import { wrong } from './wrong.ts'
 
 /** The variants that `engine.variant` may name. */
@@ -20,104 +34,6 @@ export const VARIANTS = [
   'martinbjeldbak',
   'custom',
 ] as const satisfies readonly EngineVariant[]
-
-/** A week: beyond it a wait is a mistake, and timers overflow at 24.8 days. */
-const LONGEST_MS = 7 * 24 * 3_600_000
-/** Docker 20.10 refuses less. */
-const LEAST_MEMORY_BYTES = 6 * 2 ** 20
-
-// No schema here transforms: what the YAML says and what the JSON Schema describes stay one thing.
-
-function text(expected: string, pattern: RegExp, longest = 255) {
-  const error = wrong(expected)
-  return z.string({ error }).regex(pattern, { error }).max(longest, { error })
-}
-
-function duration(
-  description: string,
-  bounds: { leastMs?: number; orNever?: boolean; example?: string } = {},
-) {
-  const { leastMs = 0, orNever = false, example = '5s' } = bounds
-  const least = leastMs > 0 ? `, at least ${leastMs} ms` : ''
-  const error = wrong(
-    `a duration such as ${example}, 500ms or 1m30s${orNever ? ', or never' : ''}${least}, at most 168h`,
-  )
-  const isInBounds = (value: string) =>
-    value === 'never' || (parseDuration(value) >= leastMs && parseDuration(value) <= LONGEST_MS)
-  return z
-    .string({ error })
-    .regex(orNever ? DURATION_OR_NEVER : DURATION, { error, abort: true })
-    .refine(isInBounds, { error })
-    .describe(description)
-}
-
-function whole(expected: string, least: number, most: number) {
-  const error = wrong(`a whole number from ${least} to ${most}${expected}`)
-  return z.int({ error }).min(least, { error }).max(most, { error })
-}
-
-function oneOf<const T extends readonly [string, ...string[]]>(values: T) {
-  return z.enum(values, { error: wrong(`one of ${values.join(', ')}`) })
-}
-
-function flag() {
-  return z.boolean({ error: wrong('true or false') })
-}
-
-function list<T extends z.ZodType>(item: T, most: number, what: string) {
-  const error = wrong(`a list of at most ${most} ${what}`)
-  return z.array(item, { error }).max(most, { error })
-}
-
-function section<T extends z.core.$ZodLooseShape>(shape: T) {
-  return z.strictObject(shape, { error: wrong(`a section with ${Object.keys(shape).join(', ')}`) })
-}
-
-/** A range in order and within 1 … 65535. */
-function portRange(description: string) {
-  const error = wrong('two ports from 1 to 65535, the lower one first, such as 19000-19499')
-  const isRange = (value: string) => {
-    const [first = 0, last = 0] = value.split('-').map(Number)
-    return first >= 1 && first <= last && last <= 65_535
-  }
-  return z
-    .string({ error })
-    .regex(PORT_RANGE, { error, abort: true })
-    .refine(isRange, { error })
-    .describe(description)
-}
-
-const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
-/** Docker takes no other network names; `host` and `none` could not publish a port, `container:` is what vpn is for. */
-const NETWORK_NAME = /^(?!(?:host|none)$)[a-zA-Z0-9][a-zA-Z0-9_.-]*$/
-const IMAGE =
-  /^[a-z0-9][\w.-]*(?::\d{1,5})?(?:\/[a-z0-9][\w.-]*)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/
-const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
-const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get into an argument.
-const PLAIN = /^[^\u0000-\u001f\u007f]*$/
-const PATH = /^[^\0]+$/
-const TEXT = /^[^\0]*$/
-
-const file = (description: string) => text('the path of a file', PATH, 4096).describe(description)
-
-function controlUrl() {
-  const error = wrong(
-    'an http:// or https:// address such as http://gluetun-a:8000, without path, user or query',
-  )
-  const isControlUrl = (value: string) => {
-    const url = URL.canParse(value) ? new URL(value) : undefined
-    return (
-      url !== undefined &&
-      /^https?:$/.test(url.protocol) &&
-      url.hostname !== '' &&
-      `${url.username}${url.password}${url.search}${url.hash}` === '' &&
-      url.pathname === '/'
-    )
-  }
-  return z.string({ error }).refine(isControlUrl, { error })
-}
 
 const control = section({
   url: controlUrl()
