@@ -133,13 +133,19 @@ async function create(
   spec: ContainerSpec,
   signal: AbortSignal,
 ): Promise<ContainerId> {
-  const options = createOptions(spec)
+  const body = createBody(spec)
   const created = await wire.ask({
     verb: 'create',
     target: spec.name,
     signal,
     lease,
-    send: ({ mutations }, abortSignal) => mutations.createContainer({ ...options, abortSignal }),
+    send: ({ mutations }, abortSignal) =>
+      // Told apart, or dockerode would put the body into the URL as well, secrets and all.
+      mutations.createContainer({
+        _query: { name: spec.name },
+        _body: body,
+        abortSignal,
+      } as Dockerode.ContainerCreateOptions),
   })
   const id = parseId(created.id)
   if (id !== undefined) return id
@@ -147,7 +153,7 @@ async function create(
 }
 
 /** The controller is the only restarter, and the exit code of a dead engine must stay readable. */
-function createOptions(spec: ContainerSpec): Dockerode.ContainerCreateOptions {
+function createBody(spec: ContainerSpec): Dockerode.ContainerCreateOptions {
   const portKey = (port: ContainerSpec['publish'][number]) =>
     `${port.containerPort}/${port.protocol}`
   const exposed = spec.publish.map((port) => [portKey(port), {}] as const)
@@ -157,7 +163,6 @@ function createOptions(spec: ContainerSpec): Dockerode.ContainerCreateOptions {
     bindings[portKey(port)] = [...(bindings[portKey(port)] ?? []), binding]
   }
   return {
-    name: spec.name,
     Image: spec.image,
     Env: [...spec.env],
     ...(spec.command === undefined ? {} : { Cmd: [...spec.command] }),

@@ -26,7 +26,6 @@ export interface BrokenDaemon extends AsyncDisposable {
   answer: Answer
   /** What `/version` says. */
   version: unknown
-  /** Its time goes 20 times as fast. */
   connect(clock?: Clock): DockerConnection
   /** Breaks of the event stream that clients told of. */
   readonly breaks: readonly DockerError[]
@@ -71,7 +70,7 @@ export async function startBrokenDaemon(): Promise<BrokenDaemon> {
     breaks,
     answer: () => {},
     version: { Version: '20.10.24', ApiVersion: '1.41', MinAPIVersion: '1.12' },
-    connect: (clock = makeFastClock(20)) => {
+    connect: (clock = systemClock) => {
       const connection = connectDocker({
         clock,
         env: { DOCKER_HOST: `unix://${socket}` },

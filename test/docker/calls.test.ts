@@ -7,7 +7,7 @@ import type { ContainerId, ContainerSpec } from '../../src/docker/port.ts'
 import { LeaseLost } from '../../src/lease/lease.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { heldLease, markOf } from '../conformance/docker-bench.ts'
-import { type BrokenDaemon, json, startBrokenDaemon } from './broken-daemon.ts'
+import { type BrokenDaemon, json, makeFastClock, startBrokenDaemon } from './broken-daemon.ts'
 
 const calm = new AbortController().signal
 const ID = 'a'.repeat(64) as ContainerId
@@ -47,9 +47,12 @@ async function failureOf(call: Promise<unknown>): Promise<DockerError> {
   return error
 }
 
+/** 15 s are 0.75 s. */
+const hurried = makeFastClock(20)
+
 describe('a daemon that never answers', () => {
   it('fails reads by their timeout, as errors and never as an empty world (I9)', async () => {
-    const docker = daemon.connect()
+    const docker = daemon.connect(hurried)
     const reads = [
       docker.list(calm),
       docker.inspect(ID, calm),
@@ -63,7 +66,7 @@ describe('a daemon that never answers', () => {
   })
 
   it('leaves the outcome of every change unknown (I2)', async () => {
-    const docker = daemon.connect()
+    const docker = daemon.connect(hurried)
     const changes = [
       docker.create(heldLease, spec, calm),
       docker.start(heldLease, ID, calm),
@@ -76,7 +79,7 @@ describe('a daemon that never answers', () => {
   })
 
   it('gives a stop its grace on top of the timeout', async () => {
-    const docker = daemon.connect()
+    const docker = daemon.connect(hurried)
     const ends: string[] = []
     const noted = async (name: string, call: Promise<unknown>) => {
       await failureOf(call)
@@ -94,8 +97,10 @@ describe('a daemon that never answers', () => {
     daemon.answer = (request, response) => {
       if (request.method === 'POST') json(response, 201, { Id: ID })
     }
-    const hanging = Array.from({ length: 20 }, () => failureOf(docker.list(calm)))
+    const giveUp = new AbortController()
+    const hanging = Array.from({ length: 20 }, () => failureOf(docker.list(giveUp.signal)))
     expect(await docker.create(heldLease, spec, calm)).toBe(ID)
+    giveUp.abort()
     await Promise.all(hanging)
   })
 })
@@ -111,7 +116,7 @@ describe('a connection that breaks', () => {
   })
 
   it('in the middle of an answer leaves a change unknown, and a read failed (I9)', async () => {
-    const docker = daemon.connect()
+    const docker = daemon.connect(hurried)
     daemon.answer = (request, response) => {
       response.writeHead(200, { 'content-length': '1000' })
       response.write('[', () => request.socket.destroy())
@@ -277,7 +282,8 @@ describe('a create', () => {
       NanoCpus: 1.5e9,
       PortBindings: { '6878/tcp': [{ HostIp: '127.0.0.1', HostPort: '19001' }] },
     })
-    expect(daemon.heard[0]?.line).toMatch(/^POST \/v1\.41\/containers\/create\?name=home\.0&/)
+    // Environments hold secrets, and proxies log URLs.
+    expect(daemon.heard[0]?.line).toBe('POST /v1.41/containers/create?name=home.0')
   })
 })
 
