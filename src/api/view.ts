@@ -62,6 +62,7 @@ export interface VpnView {
   readonly fleet: string
   readonly state: VpnStatus['state']
   readonly reason: string
+  readonly message: string
   readonly address: string | null
   readonly publicIp: string | null
   readonly forwardedPort: number | null
@@ -171,6 +172,7 @@ export function vpnView(fleet: string, vpn: VpnStatus): VpnView {
     fleet,
     state: vpn.state,
     reason: vpn.reason,
+    message: vpn.message,
     address: vpn.address ?? null,
     publicIp: vpn.publicIp ?? null,
     forwardedPort: vpn.forwardedPort ?? null,

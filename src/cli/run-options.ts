@@ -18,10 +18,8 @@ export interface RunOptions {
   readonly dataDir: string
   /** `--docker`; wins over what `dockerEnv` says. */
   readonly dockerHost?: string | undefined
-  /** DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_CONTEXT and DOCKER_CONFIG. */
+  /** DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_CONTEXT, DOCKER_CONFIG; HOME is where contexts are kept. */
   readonly dockerEnv: Environment
-  /** The user's home, where docker contexts are kept. */
-  readonly home: string
   readonly listen: ListenAddress
   /** Value of the `acefleet.instance` label: containers of another instance are not ours. */
   readonly instance: string
@@ -43,8 +41,9 @@ const DOCKER_VARIABLES = [
 ]
 
 /** The part of the environment that says where the Docker daemon is, as the docker client reads it. */
-export function dockerEnvOf(env: Environment): Environment {
-  return Object.fromEntries(DOCKER_VARIABLES.map((name) => [name, env[name]]))
+export function dockerEnvOf(env: Environment, home: string): Environment {
+  const named = Object.fromEntries(DOCKER_VARIABLES.map((name) => [name, env[name]]))
+  return { ...named, HOME: home }
 }
 
 /** Reads `HOST:PORT`, `:PORT`, `PORT` or `[::1]:PORT`. */

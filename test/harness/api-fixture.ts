@@ -33,6 +33,7 @@ export function engine(name: string, more: Partial<EngineStatus> = {}): EngineSt
     createdAt: Date.UTC(2026, 0, 1),
     specHash: 'h',
     updated: true,
+    dead: false,
     note: '',
     ...more,
   }
@@ -44,6 +45,7 @@ export function vpn(name: string, more: Partial<VpnStatus> = {}): VpnStatus {
     name,
     state: 'up',
     reason: 'Running',
+    message: 'running',
     address: '172.17.0.2',
     publicIp: '198.51.100.7',
     forwardedPort: 45_000,

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { homedir, hostname } from 'node:os'
+import type { Output } from './cli/io.ts'
+import { runCli } from './cli/program.ts'
+import { connectDocker } from './docker/dockerode.ts'
+import { systemClock } from './time/clock.ts'
+
+function outputTo(stream: NodeJS.WriteStream): Output {
+  // `acefleet get engines | head` closes the pipe; that is the reader's right.
+  stream.on('error', () => {})
+  return { write: (text) => stream.write(text), isTerminal: stream.isTTY === true }
+}
+
+/** Aborted by the first signal; a second one ends the process at once, whatever hangs. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  const onSignal = (_: NodeJS.Signals, number: number) => {
+    if (controller.signal.aborted) process.exit(128 + number)
+    controller.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return controller.signal
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  io: {
+    out: outputTo(process.stdout),
+    err: outputTo(process.stderr),
+    signal: interruption(),
+  },
+  clock: systemClock,
+  env: process.env,
+  hostname: hostname(),
+  home: homedir(),
+  version: version(),
+  // Only what runs the loops loads them: `validate` and `get` start in half the time.
+  runServer: async (options, io) => (await import('./app.ts')).runServer(options, io),
+  planOnce: async (options, signal) => (await import('./app.ts')).planOnce(options, signal),
+  connectDocker: ({ dockerHost, dockerEnv }) =>
+    connectDocker({
+      url: dockerHost,
+      env: dockerEnv,
+      home: dockerEnv.HOME ?? '/',
+      clock: systemClock,
+    }),
+})
