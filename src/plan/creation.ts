@@ -37,6 +37,14 @@ function vacancies(world: World, all: ReadonlyMap<string, Backoff>): Inheritance
     .sort((a, b) => a.backoff.notBefore - b.backoff.notBefore || a.slot.localeCompare(b.slot))
 }
 
+/** Whether dead engines still hold names that will be free in a moment. */
+function makesRoom(world: World): boolean {
+  const { fleet, observation } = world.input
+  const isOpen =
+    fleet.vpn.mode === 'none' || observation.nodes.some((node) => world.acceptsNew(node))
+  return isOpen && world.engines.some((engine) => !engine.live)
+}
+
 function noRoom(missing: number, world: World): PlannedCondition {
   const { fleet, observation } = world.input
   const { nodes } = observation
@@ -123,7 +131,7 @@ export function planCreation(
   const wakes = [forwarded.wakeAt, held[0]?.backoff.notBefore].filter((t) => t !== undefined)
   return {
     actions,
-    conditions: unplaced > 0 ? [noRoom(unplaced, world)] : [],
+    conditions: unplaced > 0 && !makesRoom(world) ? [noRoom(unplaced, world)] : [],
     surplus: vacant.slice(need.missing).map((v) => v.slot),
     wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
   }

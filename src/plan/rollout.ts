@@ -56,10 +56,9 @@ function mostExpendable(from: readonly Engine[], all: readonly Engine[], n: numb
  * An idle engine that should be on another node, when nodes differ by two or more (I4). Only ready engines are
  * weighed: a new one that is still starting must not make its own move look done.
  */
-function displaced(kept: readonly Engine[], world: World, placer: Placer, wanted: number) {
+function displaced(kept: readonly Engine[], world: World, placer: Placer, isMoving: boolean) {
   const unmarked = world.engines.filter((e) => e.live && e.mark === undefined)
-  const moving = kept.length > wanted
-  if (!moving && (unmarked.some((e) => !e.ready) || world.expected.length > 0)) return undefined
+  if (!isMoving && (unmarked.some((e) => !e.ready) || world.expected.length > 0)) return undefined
   const loads = count(unmarked.filter((e) => e.ready))
   const load = (name: string) => loads.get(name) ?? 0
   const room = placer.nodesWithRoom().toSorted((a, b) => load(a.name) - load(b.name))
@@ -135,7 +134,8 @@ export function planRollout(
   const paused = isPaused(note, world) && misfits.length > 0
 
   const settled = misfits.length === 0 && !paused
-  const mover = settled ? displaced(fitting, world, placer, wanted) : undefined
+  const isMoving = fitting.length + expected > wanted
+  const mover = settled ? displaced(fitting, world, placer, isMoving) : undefined
   const kept = fitting.filter((e) => e !== mover)
   const have = kept.length + expected
 

@@ -34,6 +34,7 @@ function engineStatus(engine: Engine, world: World): EngineStatus {
     createdAt: container.createdAt,
     specHash: labels.specHash,
     updated: engine.misfit === undefined,
+    dead: !engine.live,
     note: noteOn(engine, world),
   }
 }
@@ -56,6 +57,7 @@ export function engineStatuses(world: World): readonly EngineStatus[] {
       createdAt: undefined,
       specHash: undefined,
       updated: true,
+      dead: false,
       note: p.outcome === 'unknown' ? 'its create was not answered' : 'being created',
     }),
   )
@@ -146,8 +148,9 @@ export function planConditions(
         reason: 'EnginesMissing',
         message: `${ready} of ${fleet.replicas} engines are ready`,
       }
+  const isSettled = world.engines.length === fleet.replicas && world.engines.every((e) => e.ready)
   const reconciling: PlannedCondition[] =
-    busy || !isReady || world.engines.some((e) => e.mark !== undefined)
+    busy || !isSettled
       ? [
           {
             type: 'Reconciling',

@@ -34,7 +34,7 @@ function vpnChanges(before: VpnStatus | undefined, now: VpnStatus): Change[] {
 
 function engineChanges(before: EngineStatus | undefined, now: EngineStatus): Change[] {
   // One that drains, stops or died has its own event.
-  const isUnready = before?.ready && !now.ready && now.phase === 'Running'
+  const isUnready = before?.ready && !now.ready && now.phase === 'Running' && !now.dead
   if (!isUnready || before?.containerId !== now.containerId) return []
   const { slot, vpn, containerId, name, note } = now
   return [

@@ -53,6 +53,8 @@ export interface EngineStatus {
   readonly specHash: string | undefined
   /** Whether its spec hash is the wanted one. */
   readonly updated: boolean
+  /** Exited, or given up: it counts for nothing any more. */
+  readonly dead: boolean
   /** Why it is not ready, or why it goes. */
   readonly note: string
 }
