@@ -216,7 +216,11 @@ function clientOf(docker: Docker, id: string, name: string): GluetunStandIn {
       await quietly(container.start(), 304)
       await up()
     },
-    kill: () => container.kill(),
+    kill: async () => {
+      await container.kill()
+      // The signal is sent, not yet obeyed: a start in between would find it running and do nothing.
+      await container.wait()
+    },
     remove: () => removeContainer(docker, id),
     [Symbol.asyncDispose]: () => removeContainer(docker, id),
   }

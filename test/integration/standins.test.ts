@@ -1,5 +1,7 @@
+import { createSocket } from 'node:dgram'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -80,6 +82,12 @@ function isOpen(address: string, port: number): Promise<boolean> {
   })
 }
 
+async function sendDatagram(address: string, port: number): Promise<void> {
+  const socket = createSocket('udp4')
+  await new Promise((resolve) => socket.send('hello', port, address, resolve))
+  socket.close()
+}
+
 /** The first bytes of a stream, and the response to go on with. */
 async function readStream(url: string, bytes: number): Promise<[Buffer, IncomingMessage]> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -142,6 +150,12 @@ describe.concurrent('engine stand-in', () => {
     for (const port of Object.values(ports)) {
       expect(await isOpen(standIn.address, Number(port))).toBe(true)
     }
+    const heard = async () => {
+      await sendDatagram(standIn.address, ports.p2p)
+      return (await standIn.state()).counters
+    }
+    const counters = { p2pConnections: 1, p2pDatagrams: expect.toSatisfy((n) => n > 0) }
+    await expect.poll(heard, patience).toMatchObject(counters)
   })
 
   test('is not reached from outside unless told to bind to all addresses', async ({ expect }) => {
@@ -387,6 +401,9 @@ describe.concurrent('Gluetun stand-in', () => {
       port: 45_002,
       ports: [45_002, 45_003],
     })
+    const path = '/tmp/gluetun/forwarded_port'
+    const archive = await docker.getContainer(node.id).getArchive({ path })
+    expect(await text(archive)).toContain('\x0045002\n45003\x00')
     await node.setPort(0)
     expect((await read(node, '/v1/portforward')).json()).toEqual({ port: 0, ports: [] })
     await expect(node.setPort(70_000)).rejects.toThrow('port must be')

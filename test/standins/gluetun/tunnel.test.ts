@@ -66,3 +66,11 @@ test.for([
 ])('%j is refused', (env) => {
   expect(() => readSettings(env)).toThrow()
 })
+
+test('the key of the default role, by which a real Gluetun is set up, guards it too', () => {
+  const role = '{"auth":"apikey","apikey":"k3y"}'
+  expect(readSettings({ HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE: role }).apiKey).toBe('k3y')
+  expect(readSettings({ HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE: '{"auth":"none"}' }).apiKey).toBe(
+    undefined,
+  )
+})
