@@ -40,6 +40,8 @@ const STARTING_MS = 200
 const STARTING_SHARE = 0.1
 /** A probe that took its whole interval is followed by a rest, ms. */
 const MIN_REST_MS = 100
+/** Of an interval: probes fall due together at so many instants, since waking up costs more than a probe (measured). */
+const INSTANTS = 5
 /**
  * When all engines fall silent at once, the way to them is likelier gone than all of them. So long nobody is
  * condemned: it outlasts a reload of firewall rules, a restart of the network or a roused laptop, ms.
@@ -83,8 +85,10 @@ class ProbedEngine {
       return Math.min(intervalMs, startingMs)
     }
     // Engines that came up or were adopted together are spread over the interval.
-    const share = becameReady ? 0.5 + 0.5 * random : 0.95 + 0.1 * random
-    return Math.max(MIN_REST_MS, intervalMs * share - (now - this.begunAt))
+    const share = becameReady ? 0.2 + 0.8 * random : 1
+    const gridMs = intervalMs / INSTANTS
+    const due = Math.round((this.begunAt + intervalMs * share) / gridMs) * gridMs
+    return Math.max(MIN_REST_MS, due - now)
   }
 
   close(): void {
@@ -198,14 +202,15 @@ class Prober implements EngineProber {
   #isHeld(engine: ProbedEngine): boolean {
     const { silentSince } = engine
     if (silentSince === undefined) return false
-    if (this.#parts.clock.monotonic() - silentSince >= SILENCE_HOLD_MS) return false
-    let hasPeers = false
-    for (const peer of this.#engines.values()) {
-      if (peer === engine || peer.health.firstReadyAt === undefined) continue
-      if (peer.heardAt >= silentSince) return false
-      hasPeers = true
-    }
-    return hasPeers
+    const { intervalMs, timeoutMs } = engine.target.settings
+    const now = this.#parts.clock.monotonic()
+    const heardAt = [...this.#engines.values()]
+      .filter((peer) => peer !== engine && peer.health.firstReadyAt !== undefined)
+      .map((peer) => peer.heardAt)
+    const lastHeardAt = Math.max(...heardAt)
+    // A peer that is well is heard once per interval.
+    const isGeneral = heardAt.length > 0 && now - lastHeardAt > intervalMs + timeoutMs
+    return isGeneral && now - Math.max(silentSince, lastHeardAt) < SILENCE_HOLD_MS
   }
 }
 
