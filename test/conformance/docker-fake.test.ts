@@ -1,6 +1,5 @@
 import type { ContainerSpec } from '../../src/docker/port.ts'
-import type { Program } from '../sim/docker-world.ts'
-import { makeFakeDocker } from '../sim/fake-docker.ts'
+import { makeFakeDocker, type Program } from '../sim/fake-docker.ts'
 import { makeRandom } from '../sim/random.ts'
 import { makeVirtualClock, type VirtualClock } from '../sim/virtual-clock.ts'
 import { describeDocker } from './docker.ts'

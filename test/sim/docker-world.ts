@@ -1,102 +1,29 @@
-import type { Refusal, Verb } from '../../src/docker/answer.ts'
-import type {
-  ContainerDetail,
-  ContainerHealth,
-  ContainerId,
-  ContainerSpec,
-  ContainerState,
-} from '../../src/docker/port.ts'
-import type { Mark } from '../../src/store/mark.ts'
+import type { Verb } from '../../src/docker/answer.ts'
+import type { ContainerHealth, ContainerId, ContainerSpec } from '../../src/docker/port.ts'
 import type { Clock } from '../../src/time/clock.ts'
+import { makeNamespaces, type Namespaces, ownerOf } from './namespaces.ts'
 import type { Random } from './random.ts'
-
-/** A container as it truly is, whatever any list, event or answer says. */
-export interface WorldContainer extends ContainerDetail {
-  readonly spec: ContainerSpec
-  /** Its network namespace while it runs: grows with every start of a namespace's owner. */
-  readonly netns: number | undefined
-  /** It runs unpaused, in a namespace that still has its network: its ports could be reached. */
-  readonly isReachable: boolean
-  readonly log: readonly string[]
-}
-
-/** What the process in a container does. */
-export interface Program {
-  /** Ports it binds within its namespace. When one is taken it exits with code 1. */
-  readonly ports: readonly number[]
-  /** ms from SIGTERM to its exit; Infinity when it ignores SIGTERM. */
-  readonly stopMs: number
-  /** ms after its start at which it exits by itself. */
-  readonly exitAfterMs?: number | undefined
-  readonly exitCode?: number | undefined
-  /** Lines that it writes at its start. */
-  readonly output?: readonly string[] | undefined
-}
-
-export type EffectVerb =
-  | 'create'
-  | 'start'
-  | 'stop'
-  | 'die'
-  | 'remove'
-  | 'destroy'
-  | 'pause'
-  | 'unpause'
-  | 'rename'
-  | 'health'
-
-/** Who does something: a process under a lease, or the world itself. */
-export interface Doer {
-  readonly name: string
-  readonly epoch?: number | undefined
-  /** The mark that a stop or remove was asked for with. */
-  readonly mark?: Mark | undefined
-}
-
-/** One change of the world, for judges that trust nobody's word. */
-export interface Effect extends Doer {
-  readonly sequence: number
-  /** Unix ms. */
-  readonly at: number
-  readonly verb: EffectVerb
-  /** As it was right after. */
-  readonly container: WorldContainer
-}
-
-/** The daemon's "no", before anybody made an error of it. */
-export class DaemonRefusal extends Error {
-  override readonly name = 'DaemonRefusal'
-  readonly refusal: Refusal
-  constructor(refusal: Refusal) {
-    super(refusal.message)
-    this.refusal = refusal
-  }
-}
-
-interface Container {
-  readonly id: ContainerId
-  readonly spec: ContainerSpec
-  readonly networkMode: string
-  readonly createdAt: number
-  readonly log: string[]
-  name: string
-  state: ContainerState
-  startedAt: number
-  startedAtText: string
-  finishedAt: number
-  exitCode: number
-  error: string
-  health: ContainerHealth
-  netns: number | undefined
-  bound: readonly number[]
-  /** Told when it has exited. */
-  waiters: (() => void)[]
-  /** Kills what the running process has planned, such as its exit after a SIGTERM. */
-  plans: Disposable[]
-}
+import {
+  type Container,
+  type Doer,
+  type Effect,
+  type EffectVerb,
+  isAlive,
+  newContainer,
+  type Program,
+  refuse,
+  viewOf,
+  type WorldContainer,
+} from './world-container.ts'
 
 /** How long a started process takes to bind its ports. */
 const BIND_MS = 20
+
+/** How long a removal takes, ms: the name is free only after it. */
+const REMOVAL_MS: readonly [number, number] = [5, 60]
+
+/** The daemon itself, as the doer of what nobody asked for. */
+const DAEMON: Doer = { name: 'daemon' }
 
 export interface WorldOptions {
   readonly clock: Clock
@@ -105,16 +32,21 @@ export interface WorldOptions {
   readonly onEffect: (effect: Effect) => void
 }
 
-/** The containers, names, ports and network namespaces of one daemon; synchronous but for the time that processes take. */
+/** The containers of one daemon: what a call does once it has arrived. */
 export class DockerWorld {
   readonly #options: WorldOptions
   readonly #containers = new Map<ContainerId, Container>()
+  readonly #namespaces: Namespaces
   readonly images = new Set<string>()
-  #namespaces = 0
+  #starts = 0
   #sequence = 0
 
   constructor(options: WorldOptions) {
     this.#options = options
+    this.#namespaces = makeNamespaces(
+      () => this.#containers.values(),
+      (reference) => this.#lookup(reference),
+    )
   }
 
   all(): readonly WorldContainer[] {
@@ -140,25 +72,12 @@ export class DockerWorld {
       const message = 'conflicting options: port publishing and the container type network mode'
       throw refuse('create', spec.name, 400, message)
     }
-    const container: Container = {
+    const container = newContainer({
       id: this.#newId(),
       spec,
-      networkMode: this.#resolveNetwork(spec.networkMode),
+      networkMode: this.#namespaces.resolve(spec.networkMode),
       createdAt: Math.floor(this.#options.clock.now() / 1000) * 1000,
-      log: [],
-      name: spec.name,
-      state: 'created',
-      startedAt: 0,
-      startedAtText: '0001-01-01T00:00:00Z',
-      finishedAt: 0,
-      exitCode: 0,
-      error: '',
-      health: 'none',
-      netns: undefined,
-      bound: [],
-      waiters: [],
-      plans: [],
-    }
+    })
     this.#containers.set(container.id, container)
     this.#record('create', doer, container)
     return container.id
@@ -171,17 +90,14 @@ export class DockerWorld {
       throw refuse('start', id, 409, 'cannot start a paused container, try unpause instead')
     }
     if (container.state === 'removing' || container.state === 'dead') {
-      const message = 'container is marked for removal and cannot be started'
-      throw refuse('start', id, 409, message)
+      throw refuse('start', id, 409, 'container is marked for removal and cannot be started')
     }
-    container.netns = this.#namespaceFor(container)
-    this.#refuseTakenHostPorts(container)
+    this.#namespaces.enter(container)
     container.state = 'running'
     container.startedAt = this.#options.clock.now()
     container.startedAtText = this.#nanoText(container.startedAt)
     container.error = ''
     container.exitCode = 0
-    container.log.push(...(this.#options.program(container.spec).output ?? []))
     this.#record('start', doer, container)
     this.#run(container)
   }
@@ -191,12 +107,12 @@ export class DockerWorld {
     const container = this.#need('stop', id)
     if (!isAlive(container)) throw refuse('stop', id, 304, '')
     this.#record('stop', doer, container)
-    const { stopMs } = this.#options.program(container.spec)
     const gone = new Promise<void>((resolve) => container.waiters.push(resolve))
-    // A paused process can not handle SIGTERM: only SIGKILL ends it.
-    const isDeaf = container.state === 'paused' || stopMs > graceS * 1000
-    const afterMs = isDeaf ? graceS * 1000 : stopMs
-    this.#later(container, afterMs, () => this.exit(container.id, isDeaf ? 137 : 143))
+    const { stopMs } = this.#options.program(container.spec)
+    if (Number.isFinite(stopMs)) this.#plan(container, stopMs, () => this.exit(container.id, 143))
+    // SIGKILL ends a paused process as well, so it is no plan of the process's own.
+    const kill = this.#options.clock.timer(graceS * 1000, () => this.exit(container.id, 137))
+    container.plans.push(kill)
     await gone
   }
 
@@ -212,9 +128,9 @@ export class DockerWorld {
     }
     container.state = 'removing'
     this.#record('remove', doer, container)
-    await this.#options.clock.sleep(this.#options.random.int(5, 60))
-    this.#containers.delete(container.id)
-    this.#record('destroy', doer, container)
+    await this.#options.clock.sleep(this.#options.random.int(...REMOVAL_MS))
+    // A forced removal may have been faster.
+    if (this.#containers.delete(container.id)) this.#record('destroy', doer, container)
   }
 
   /** The process in it ends. */
@@ -222,6 +138,7 @@ export class DockerWorld {
     const container = this.#lookup(id)
     if (container === undefined || !isAlive(container)) return
     for (const plan of container.plans.splice(0)) plan[Symbol.dispose]()
+    container.held = []
     container.state = 'exited'
     container.exitCode = exitCode
     container.finishedAt = this.#options.clock.now()
@@ -244,6 +161,7 @@ export class DockerWorld {
     if (container.state !== (isPaused ? 'running' : 'paused')) return
     container.state = isPaused ? 'paused' : 'running'
     this.#record(isPaused ? 'pause' : 'unpause', doer, container)
+    if (!isPaused) for (const act of container.held.splice(0)) this.#plan(container, 0, act)
   }
 
   rename(id: string, name: string, doer: Doer): void {
@@ -276,47 +194,11 @@ export class DockerWorld {
     return found
   }
 
-  /** Docker resolves the owner's name to its id at create, and takes an owner that does not exist as it stands. */
-  #resolveNetwork(mode: string): string {
-    const owner = ownerOf(mode)
-    return owner === undefined ? mode : `container:${this.#lookup(owner)?.id ?? owner}`
-  }
-
-  #namespaceFor(container: Container): number {
-    const reference = ownerOf(container.networkMode)
-    if (reference === undefined) return ++this.#namespaces
-    const owner = this.#lookup(reference)
-    const failed = (status: number, message: string) => {
-      container.exitCode = 128
-      container.error = message
-      return refuse('start', container.id, status, message)
-    }
-    if (owner === undefined) throw failed(404, `No such container: ${reference}`)
-    if (!isAlive(owner) || owner.netns === undefined) {
-      throw failed(409, `cannot join network of a non running container: ${owner.id}`)
-    }
-    return owner.netns
-  }
-
-  #refuseTakenHostPorts(container: Container): void {
-    for (const { hostPort, protocol } of container.spec.publish) {
-      const isTaken = [...this.#containers.values()].some(
-        (other) =>
-          other !== container &&
-          isAlive(other) &&
-          other.spec.publish.some((p) => p.hostPort === hostPort && p.protocol === protocol),
-      )
-      if (!isTaken) continue
-      container.error = `driver failed programming external connectivity on endpoint ${container.name}: port ${hostPort} is already allocated`
-      container.netns = undefined
-      throw refuse('start', container.id, 500, container.error)
-    }
-  }
-
   #run(container: Container): void {
     const program = this.#options.program(container.spec)
-    this.#later(container, BIND_MS, () => {
-      const taken = program.ports.find((port) => this.#isBound(container.netns, port))
+    container.log.push(...(program.output ?? []))
+    this.#plan(container, BIND_MS, () => {
+      const taken = this.#namespaces.takenPort(container, program.ports)
       if (taken === undefined) {
         container.bound = program.ports
         return
@@ -324,55 +206,22 @@ export class DockerWorld {
       container.log.push(`port ${taken} is already in use`)
       this.exit(container.id, 1)
     })
-    if (program.exitAfterMs === undefined) return
-    this.#later(container, program.exitAfterMs, () =>
-      this.exit(container.id, program.exitCode ?? 1),
-    )
+    const { exitAfterMs, exitCode = 1 } = program
+    if (exitAfterMs === undefined) return
+    this.#plan(container, exitAfterMs, () => this.exit(container.id, exitCode))
   }
 
-  #isBound(netns: number | undefined, port: number): boolean {
-    return [...this.#containers.values()].some(
-      (other) => isAlive(other) && other.netns === netns && other.bound.includes(port),
-    )
-  }
-
-  #later(container: Container, ms: number, act: () => void): void {
-    container.plans.push(this.#options.clock.timer(ms, act))
-  }
-
-  /** A namespace lives while its owner's present run goes on. */
-  #hasNetwork(container: Container): boolean {
-    const reference = ownerOf(container.networkMode)
-    if (reference === undefined) return true
-    const owner = this.#lookup(reference)
-    return owner !== undefined && isAlive(owner) && owner.netns === container.netns
+  /** Something that the process does later; a paused one does it when it is unpaused. */
+  #plan(container: Container, ms: number, act: () => void): void {
+    const timer = this.#options.clock.timer(ms, () => {
+      if (container.state === 'paused') container.held.push(act)
+      else act()
+    })
+    container.plans.push(timer)
   }
 
   #view(container: Container): WorldContainer {
-    const { spec, id, name, state, networkMode, createdAt } = container
-    const isJoined = ownerOf(networkMode) !== undefined
-    return {
-      spec,
-      id,
-      name,
-      state,
-      networkMode,
-      createdAt,
-      labels: spec.labels,
-      image: spec.image,
-      startedAt: container.startedAt,
-      startedAtText: container.startedAtText,
-      finishedAt: container.finishedAt,
-      exitCode: container.exitCode,
-      error: container.error,
-      oomKilled: false,
-      health: container.health,
-      addresses:
-        isAlive(container) && !isJoined ? { [networkMode]: `172.17.0.${container.netns}` } : {},
-      netns: isAlive(container) ? container.netns : undefined,
-      isReachable: state === 'running' && this.#hasNetwork(container),
-      log: [...container.log],
-    }
+    return viewOf(container, this.#namespaces.hasNetwork(container))
   }
 
   #record(verb: EffectVerb, doer: Doer, container: Container): void {
@@ -392,24 +241,7 @@ export class DockerWorld {
 
   /** Docker's spelling, with nanoseconds that no two starts share. */
   #nanoText(at: number): string {
-    const rest = String(this.#namespaces * 1000 + (this.#sequence % 1000))
-      .padStart(6, '0')
-      .slice(-6)
-    return new Date(at).toISOString().replace('Z', `${rest}Z`)
+    const nanos = String(this.#starts++ % 1_000_000).padStart(6, '0')
+    return new Date(at).toISOString().replace('Z', `${nanos}Z`)
   }
-}
-
-/** The daemon itself, as the doer of what nobody asked for. */
-export const DAEMON: Doer = { name: 'daemon' }
-
-function refuse(verb: Verb, target: string, status: number, message: string): DaemonRefusal {
-  return new DaemonRefusal({ verb, target, status, message })
-}
-
-function isAlive({ state }: { readonly state: ContainerState }): boolean {
-  return state === 'running' || state === 'paused'
-}
-
-function ownerOf(networkMode: string): string | undefined {
-  return networkMode.startsWith('container:') ? networkMode.slice('container:'.length) : undefined
 }

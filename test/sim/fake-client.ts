@@ -8,11 +8,12 @@ import type {
 } from '../../src/docker/port.ts'
 import type { Lease } from '../../src/lease/lease.ts'
 import type { Mark } from '../../src/store/mark.ts'
-import { DaemonRefusal, type DockerWorld, type Doer, type WorldContainer } from './docker-world.ts'
+import type { DockerWorld } from './docker-world.ts'
 import type { EventFeed } from './event-feed.ts'
 import type { Latency } from './fake-docker.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { VirtualClock } from './virtual-clock.ts'
+import { DaemonRefusal, type Doer, refuse, type WorldContainer } from './world-container.ts'
 
 /** A call as it was issued. */
 export interface Call {
@@ -157,7 +158,7 @@ export function fakeClient(wire: Wire, process: SimProcess): Docker {
         lease,
         carryOut: () => {
           if (!wire.registry.has(image)) {
-            throw refusal('pull', image, 404, `manifest for ${image} not found`)
+            throw refuse('pull', image, 404, `manifest for ${image} not found`)
           }
           process.deliver(() => onProgress('Downloading'))
           wire.world.images.add(image)
@@ -221,7 +222,7 @@ async function carryOut<T>(
   fault: Fault | undefined,
 ): Promise<T> {
   if (fault?.kind === 'refuse') {
-    throw refusal(verb, target, fault.status ?? 500, fault.message ?? 'injected failure')
+    throw refuse(verb, target, fault.status ?? 500, fault.message ?? 'injected failure')
   }
   return await act({ name: process.name, epoch: lease?.epoch, mark })
 }
@@ -256,12 +257,8 @@ async function* readEvents(
 
 function need(world: DockerWorld, verb: Verb, reference: string): WorldContainer {
   const found = world.find(reference)
-  if (found === undefined) throw refusal(verb, reference, 404, `No such container: ${reference}`)
+  if (found === undefined) throw refuse(verb, reference, 404, `No such container: ${reference}`)
   return found
-}
-
-function refusal(verb: Verb, target: string, status: number, message: string): DaemonRefusal {
-  return new DaemonRefusal({ verb, target, status, message })
 }
 
 function unreachable(verb: Verb): DockerError {

@@ -6,18 +6,13 @@ import type {
   Docker,
   DockerEvent,
 } from '../../src/docker/port.ts'
-import {
-  DockerWorld,
-  type Doer,
-  type Effect,
-  type Program,
-  type WorldContainer,
-} from './docker-world.ts'
+import { DockerWorld } from './docker-world.ts'
 import { type EventFate, EventFeed } from './event-feed.ts'
 import { type Call, type Fault, fakeClient, type Wire } from './fake-client.ts'
 import type { Random } from './random.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { VirtualClock } from './virtual-clock.ts'
+import type { Doer, Effect, Program, WorldContainer } from './world-container.ts'
 
 export type { Call, Effect, EventFate, Fault, Program, WorldContainer }
 
