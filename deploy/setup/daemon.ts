@@ -57,11 +57,28 @@ function startDetached(logFile: string, say: Say): Daemon {
   if (dockerd === undefined)
     throw new SetupError('docker.io is installed, but there is no dockerd.')
   mkdirSync(dirname(logFile), { recursive: true })
-  const script = 'PATH=$PATH:/usr/sbin:/sbin setsid "$0" >"$1" 2>&1 </dev/null & echo $!'
+  // Where systemd does not mount control groups, Debian's own script does.
+  const mount = 'grep -q cgroup /proc/mounts || cgroupfs-mount'
+  const script = `PATH=$PATH:/usr/sbin:/sbin; ${mount}; setsid "$0" >"$1" 2>&1 </dev/null & echo $!`
   const pid = asRoot(['sh', '-c', script, dockerd, logFile], 'Starting Docker', say).trim()
   return {
-    isAlive: () => existsSync(`/proc/${pid}`),
-    lastWords: () => readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n'),
+    isAlive: () => isAlive(pid),
+    lastWords: () => lastWords(readFileSync(logFile, 'utf8')),
     farewell: `It stays on. Log: ${logFile}. Stop: kill ${pid}.`,
   }
+}
+
+/** In a container nobody may collect the dead: there they stay as zombies. */
+function isAlive(pid: string): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** The end of the log without what went well. */
+function lastWords(log: string): string {
+  const lines = log.split('\n').filter((line) => line !== '' && !line.includes('level=info'))
+  return lines.slice(-8).join('\n')
 }

@@ -36,9 +36,8 @@ export async function ensureDocker(seat: DockerSeat, logFile: string, say: Say):
   }
   const isNew = findProgram('dockerd') === undefined
   if (isNew) install(say)
-  if ((await reach(seat)).kind === 'absent') {
-    await startDaemon(logFile, async () => (await reach(seat)).kind !== 'absent', say)
-  }
+  const isThere = async () => ['up', 'forbidden'].includes((await reach(seat)).kind)
+  if (!(await isThere())) await startDaemon(logFile, isThere, say)
   const last = await reach(seat)
   if (last.kind === 'forbidden') {
     if (isNew) addToGroup(say)
