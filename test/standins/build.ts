@@ -114,11 +114,27 @@ async function build(docker: Docker, recipe: Recipe): Promise<void> {
     abortSignal: AbortSignal.timeout(buildTimeoutMs),
     forcerm: true,
   })
-  await new Promise<void>((resolve, reject) => {
-    docker.modem.followProgress(stream, (error) => {
-      if (error === null) return resolve()
-      reject(new BuildFailed(`${recipe.tag}: ${error.message}`, { cause: error }))
-    })
+  // A failed step does not fail the stream: it stands in it, and only there.
+  for (const { error } of await readProgress(docker, stream)) {
+    if (error !== undefined) throw new BuildFailed(`${recipe.tag}: ${error}`)
+  }
+  if ((await inspectImage(docker, recipe.tag))?.hash !== recipe.hash) {
+    throw new BuildFailed(`${recipe.tag}: the daemon ended the build without an image`)
+  }
+}
+
+interface ProgressLine {
+  readonly error?: string
+}
+
+function readProgress(
+  docker: Docker,
+  stream: NodeJS.ReadableStream,
+): Promise<readonly ProgressLine[]> {
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(stream, (error, lines) =>
+      error === null ? resolve(lines) : reject(error),
+    )
   })
 }
 
@@ -146,5 +162,10 @@ async function removeUnused(docker: Docker, id: string): Promise<void> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await buildStandIns({ onProgress: (line) => console.log(line) })
+  try {
+    await buildStandIns({ onProgress: (line) => console.log(line) })
+  } catch (error) {
+    console.error(`The stand-in images could not be built: ${(error as Error).message}`)
+    process.exitCode = 1
+  }
 }
