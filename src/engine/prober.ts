@@ -182,6 +182,8 @@ class Prober implements EngineProber {
     const { url, settings, id } = engine.target
     const { signal } = engine.closed
     engine.begunAt = clock.monotonic()
+    // Asked before as well: when the way is back, a probe begun without it still fails after others were heard.
+    const wasGeneral = this.#isSilenceGeneral(engine)
     const result = await probe(url, { timeoutMs: settings.timeoutMs, signal }).catch(
       (error: unknown): ProbeResult => ({ kind: 'blind', message: String(error) }),
     )
@@ -189,28 +191,39 @@ class Prober implements EngineProber {
     const wasReady = engine.health.ready
     const limit = engine.target.settings.failures
     engine.hear(result, clock.monotonic())
-    engine.health = afterProbe(engine.health, result, limit, this.#isHeld(engine), clock.now())
+    const isHeld =
+      (wasGeneral || this.#isSilenceGeneral(engine)) &&
+      this.#isSilenceYoung(engine, this.#peersHeardAt(engine) ?? -Infinity)
+    engine.health = afterProbe(engine.health, result, limit, isHeld, clock.now())
     const { ready } = engine.health
     this.#schedule(engine, ready && !wasReady)
     if (ready !== wasReady) onChange(id, ready ? 'ready' : 'unready')
   }
 
+  /** Monotonic ms at which anything came back from another engine that once answered; undefined without one. */
+  #peersHeardAt(engine: ProbedEngine): number | undefined {
+    const peers = [...this.#engines.values()].filter(
+      (peer) => peer !== engine && peer.health.firstReadyAt !== undefined,
+    )
+    return peers.length === 0 ? undefined : Math.max(...peers.map(({ heardAt }) => heardAt))
+  }
+
   /**
-   * Whether a silent engine is spared for now, because the others that once answered are silent as well. A fleet
-   * of one has nobody to compare with, and a refusal or a wrong answer comes from the engine itself.
+   * Whether an engine's silence is not its own: the others that once answered are silent as well. A fleet of one
+   * has nobody to compare with.
    */
-  #isHeld(engine: ProbedEngine): boolean {
-    const { silentSince } = engine
-    if (silentSince === undefined) return false
-    const { intervalMs, timeoutMs } = engine.target.settings
-    const now = this.#parts.clock.monotonic()
-    const heardAt = [...this.#engines.values()]
-      .filter((peer) => peer !== engine && peer.health.firstReadyAt !== undefined)
-      .map((peer) => peer.heardAt)
-    const lastHeardAt = Math.max(...heardAt)
+  #isSilenceGeneral(engine: ProbedEngine): boolean {
+    const heardAt = engine.silentSince === undefined ? undefined : this.#peersHeardAt(engine)
+    if (heardAt === undefined) return false
     // A peer that is well is heard once per interval.
-    const isGeneral = heardAt.length > 0 && now - lastHeardAt > intervalMs + timeoutMs
-    return isGeneral && now - Math.max(silentSince, lastHeardAt) < SILENCE_HOLD_MS
+    const { intervalMs, timeoutMs } = engine.target.settings
+    return this.#parts.clock.monotonic() - heardAt > intervalMs + timeoutMs
+  }
+
+  /** Whether a general silence, in which the engine's may have begun, is still too young to be believed. */
+  #isSilenceYoung({ silentSince }: ProbedEngine, heardAt: number): boolean {
+    if (silentSince === undefined) return false
+    return this.#parts.clock.monotonic() - Math.max(silentSince, heardAt) < SILENCE_HOLD_MS
   }
 }
 
