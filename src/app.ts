@@ -104,8 +104,10 @@ export async function runServer(
     'listening',
   )
 
-  const ended = await Promise.allSettled([specs.follow(signal), fleets.followEvents(signal)])
-  for (const end of ended) if (end.status === 'rejected' && !signal.aborted) throw end.reason
+  // Either ends early only by a fault of ours: better to end with it, and be started again, than to go on half deaf.
+  await Promise.all([specs.follow(signal), fleets.followEvents(signal)]).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
   log.info('stopping: the engines run on')
   return 0
 }

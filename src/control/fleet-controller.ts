@@ -156,8 +156,7 @@ export function makeFleetController(
     }
     const base = { engines: plan.engines, vpns: plan.vpns, observedAt: observation.startedAt }
     const status = statusOf(base, conditions, current.lease)
-    const before = published
-    for (const change of changesBetween(before, status))
+    for (const change of changesBetween(published, status))
       tell({ ...change, epoch: current.lease.epoch, reconcileId })
     await publish(status, current.lease)
     const resync = clock.now() + RESYNC_MS * (0.9 + 0.2 * parts.random())
@@ -195,6 +194,11 @@ export function makeFleetController(
     )
   }
 
+  /** A new process or leader goes on from the last published status: what stood before is no news. */
+  async function recallStatus(): Promise<void> {
+    published ??= (await store.statuses()).find((status) => status.fleet === name)
+  }
+
   async function passUnder(current: Term): Promise<void> {
     const timeout = new AbortController()
     using _ = clock.timer(PASS_TIMEOUT_MS, () =>
@@ -203,6 +207,7 @@ export function makeFleetController(
     const signal = AbortSignal.any([current.lease.lost, closing.signal, timeout.signal])
     const reconcileId = parts.newReconcileId()
     try {
+      await recallStatus()
       const found = await reconcile(parts, spec, current, reconcileId, signal)
       if (found.kind === 'postponed') return parts.wakeAt(found.until)
       recovered()

@@ -1,4 +1,5 @@
 import { assertNever } from '../assert-never.ts'
+import { NotFound } from '../docker/errors.ts'
 import type { EngineTemplate } from '../engine/template.ts'
 import type { Lease } from '../lease/lease.ts'
 import type { Observation } from '../observe/observation.ts'
@@ -61,8 +62,14 @@ async function observeFresh(
 ): Promise<Observation | undefined> {
   for (let attempt = 0; attempt < FRESH_ATTEMPTS; attempt++) {
     const stamp = term.executor.stamp()
-    const observation = await observer.observe(spec.fleet, memory.engines, signal)
-    if (term.executor.stamp() === stamp) return observation
+    const observation = await observer
+      .observe(spec.fleet, memory.engines, signal)
+      .catch((error: unknown) => {
+        // Gone between the list and its inspect: the next list will not have it.
+        if (error instanceof NotFound) return undefined
+        throw error
+      })
+    if (observation !== undefined && term.executor.stamp() === stamp) return observation
   }
   return undefined
 }
@@ -130,8 +137,9 @@ export async function reconcile(
   const plan = planFleet({ instance, fleet, template, epoch, observation, memory, pending, now })
 
   for (const entry of plan.bookkeeping) await note(entry, store, lease)
+  // Asked in every pass, so that the answer is there when an engine dies.
+  const lack = images.lacks(template.image, fleet.engine.pullPolicy)
   const needsImage = plan.actions.some((action) => action.verb === 'create')
-  const lack = needsImage ? images.lacks(template.image, fleet.engine.pullPolicy) : undefined
   const actions = plan.actions.filter((action) => lack === undefined || action.verb !== 'create')
   executor.submit(actions, reconcileId)
 
@@ -140,7 +148,11 @@ export async function reconcile(
     observation,
     memory,
     plan,
-    conditions: [...spec.conditions, ...plan.conditions, ...(lack === undefined ? [] : [lack])],
+    conditions: [
+      ...spec.conditions,
+      ...plan.conditions,
+      ...(needsImage && lack !== undefined ? [lack] : []),
+    ],
     wakeAt: earliest(
       plan.wakeAt,
       observer.reviewAt(),
