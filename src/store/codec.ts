@@ -101,6 +101,7 @@ const vpnStatusSchema = z.looseObject({
   name: z.string(),
   state: z.enum(['up', 'down', 'unknown']),
   reason: z.string(),
+  message: z.string(),
   engines: z.number(),
   cordoned: z.boolean(),
   since: z.number(),

@@ -3,7 +3,8 @@ import type { Epoch } from '../lease/lease.ts'
 
 /**
  * An irrevocable note on one container id. Claims refuse a marked engine; no leader lifts a mark; every stop and
- * remove follows one (I7). It may only be hardened: draining to failed, and `stopAt` from absent to a time.
+ * remove follows one (I7). It may only be hardened: draining to failed, `stopAt` from absent to a time, and a deadline
+ * that comes closer.
  */
 export interface Mark {
   readonly containerId: ContainerId

@@ -112,17 +112,18 @@ export interface EventQuery {
 /**
  * What Docker cannot tell. Two implementations pass one conformance suite. Every method may reject with
  * {@link StoreUnavailable}; methods that take an epoch reject with {@link StaleEpoch} when a higher one has been opened.
+ * One above what the store has opened is taken over: only a lease gives epochs, so it is the store that has forgotten.
  */
 export interface Store extends AsyncDisposable {
   /** Opens a term: stores and returns `max(stored + 1, largestLabel + 1, nowMs)`. */
   openTerm(fleet: string, holder: string, largestLabel: number, nowMs: number): Promise<Epoch>
   readFleet(fleet: string, nowMs: number): Promise<FleetMemory>
 
-  /** Marks a container, or hardens its mark; answers what now stands. Idempotent. */
+  /** Marks a container, or hardens its mark (see `harden`); answers what now stands. Idempotent. */
   mark(fleet: string, mark: Mark): Promise<Mark>
   /** The first call for a container wins. */
   noteReady(fleet: string, epoch: Epoch, id: ContainerId, at: number): Promise<void>
-  /** Forgets mark, note and reservations of a container that a list showed to be gone. */
+  /** Forgets mark, note, reservations and drain request of a container that a list showed to be gone. */
   forget(fleet: string, epoch: Epoch, id: ContainerId): Promise<void>
   setBackoff(fleet: string, epoch: Epoch, slot: string, backoff: Backoff | undefined): Promise<void>
   setRollout(fleet: string, epoch: Epoch, note: RolloutNote | undefined): Promise<void>
@@ -132,7 +133,10 @@ export interface Store extends AsyncDisposable {
     status: FleetStatus,
     endpoints: readonly Endpoint[],
   ): Promise<void>
-  /** After `acefleet delete` has removed every container: forgets all but the events. */
+  /**
+   * After `acefleet delete` has removed every container: forgets all, accepted specs included, but the events, and the
+   * epoch, so that a namesake's terms go on growing.
+   */
   dropFleet(fleet: string, epoch: Epoch): Promise<void>
 
   /** Idempotent. */
@@ -156,7 +160,9 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Reserves a session on an engine, atomically: never beyond `maxStreams`, never on a marked engine (I3, I7).
-   * A repeat with the same id by the same holder renews it.
+   * A repeat with the same id, holder and engine renews it: always while it lives, so that a draining engine does not
+   * seem idle (I5), and after it lapsed if there is still room and no stop decided. An id of another holder's that lives
+   * answers `full`.
    */
   reserve(
     fleet: string,

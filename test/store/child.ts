@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
@@ -19,7 +19,8 @@ export interface Child extends AsyncDisposable {
 export function startChild(command: readonly [string, ...string[]]): Child {
   const [file, ...args] = command
   const process = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = end(process)
+  // A command that cannot be started at all emits an error and no exit.
+  const ended = once(process, 'exit').catch(() => {})
   let said = ''
   process.stderr.on('data', (chunk: Buffer) => {
     said += chunk.toString()
@@ -49,11 +50,6 @@ export function startChild(command: readonly [string, ...string[]]): Child {
     [Symbol.asyncDispose]: () => child.kill(),
   }
   return child
-}
-
-async function end(process: ChildProcess): Promise<void> {
-  // A command that cannot be started at all emits an error and no exit.
-  await Promise.race([once(process, 'exit'), once(process, 'error').catch(() => {})])
 }
 
 /** The command line of a TypeScript file beside this one. */

@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { asStoreFault } from './fault.ts'
 
 /**
@@ -10,7 +10,7 @@ import { asStoreFault } from './fault.ts'
 export function prepareFile(dir: string, name: string): string {
   const file = join(dir, name)
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeDirectory(dir)
     accessSync(dir, constants.W_OK | constants.X_OK)
     accessIfThere(file)
     return file
@@ -19,10 +19,26 @@ export function prepareFile(dir: string, name: string): string {
   }
 }
 
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** Not mkdir's own `recursive`: where a filesystem answers ENOENT though the parent is there (/proc), that never ends. */
+function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { mode: 0o700 })
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return
+    if (!hasCode(error, 'ENOENT') || dirname(dir) === dir) throw error
+    makeDirectory(dirname(dir))
+    mkdirSync(dir, { mode: 0o700 })
+  }
+}
+
 function accessIfThere(file: string): void {
   try {
     accessSync(file, constants.R_OK | constants.W_OK)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (!hasCode(error, 'ENOENT')) throw error
   }
 }

@@ -7,28 +7,35 @@ import { findMark } from './memory.ts'
 /** How long a lapsed reservation is remembered, so that its holder can take it up again after an outage, ms. */
 const LAPSED_KEPT_MS = 10 * RESERVATION_TTL_MS
 
-const heldSchema = z.object({ containerId: z.string(), holder: z.string(), expiresAt: z.number() })
+const heldSchema = z.object({ containerId: z.string(), holder: z.string(), state: z.string() })
 const countSchema = z.object({ count: z.number() })
 
 type Held = z.output<typeof heldSchema>
 
 function findHeld(sql: Sql, fleet: string, id: string): Held | undefined {
   const row = sql.get(
-    `SELECT container_id AS containerId, holder, expires_at AS expiresAt FROM reservation
-     WHERE fleet = ? AND id = ?`,
+    'SELECT container_id AS containerId, holder, state FROM reservation WHERE fleet = ? AND id = ?',
     fleet,
     id,
   )
   return row === undefined ? undefined : heldSchema.parse(row)
 }
 
-function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId, nowMs: number): number {
+/**
+ * What has been seen to lapse stays lapsed: its place may have been given away, so a wall clock that steps back must not
+ * bring it to life beside its successor (I3).
+ */
+function lapse(sql: Sql, nowMs: number): void {
+  sql.run(`UPDATE reservation SET state = 'lapsed' WHERE expires_at <= ?`, nowMs)
+  sql.run('DELETE FROM reservation WHERE expires_at <= ?', nowMs - LAPSED_KEPT_MS)
+}
+
+function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId): number {
   const row = sql.get(
     `SELECT count(*) AS count FROM reservation
-     WHERE fleet = ? AND container_id = ? AND expires_at > ? AND id <> ?`,
+     WHERE fleet = ? AND container_id = ? AND state <> 'lapsed' AND id <> ?`,
     fleet,
     engine,
-    nowMs,
     id,
   )
   return countSchema.parse(row).count
@@ -50,16 +57,16 @@ export function reserve(
   maxStreams: number,
   nowMs: number,
 ): 'reserved' | 'full' | 'marked' {
-  sql.run('DELETE FROM reservation WHERE expires_at <= ?', nowMs - LAPSED_KEPT_MS)
+  lapse(sql, nowMs)
   const held = findHeld(sql, fleet, wanted.id)
-  const isLive = held !== undefined && held.expiresAt > nowMs
+  const isLive = held !== undefined && held.state !== 'lapsed'
   if (isLive && held.holder !== wanted.holder) return 'full'
   const isSame = held?.holder === wanted.holder && held.containerId === wanted.containerId
   if (!(isSame && isLive)) {
     const mark = findMark(sql, fleet, wanted.containerId)
     const mayReturn = isSame && mark?.kind === 'draining' && mark.stopAt === undefined
     if (mark !== undefined && !mayReturn) return 'marked'
-    if (othersOn(sql, fleet, wanted.id, wanted.containerId, nowMs) >= maxStreams) return 'full'
+    if (othersOn(sql, fleet, wanted.id, wanted.containerId) >= maxStreams) return 'full'
   }
   write(sql, fleet, wanted)
   return 'reserved'

@@ -57,7 +57,8 @@ export const MIGRATIONS: readonly string[] = [
     expires_at REAL NOT NULL,
     PRIMARY KEY (fleet, id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX reservation_by_engine ON reservation (fleet, container_id, expires_at);
+  CREATE INDEX reservation_by_engine ON reservation (fleet, container_id);
+  CREATE INDEX reservation_by_expiry ON reservation (expires_at);
 
   CREATE TABLE traffic (
     fleet TEXT NOT NULL,
