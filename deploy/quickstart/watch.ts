@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EventView } from '../../src/api/view.ts'
+import type { EngineView, EventView } from '../../src/api/view.ts'
+import { engineColumns } from '../../src/cli/columns.ts'
+import { printTable, shownColumns } from '../../src/cli/table.ts'
 import { followEvents, readPicture } from './client.ts'
 import { demo } from './demo.ts'
 import { isConverged, type Picture, progressLine } from './progress.ts'
 import type { Screen } from './screen.ts'
 import type { Server } from './server.ts'
-import { engineTable } from './table.ts'
 
 /** How often the server is asked how far it is. */
 const pollMs = 500
@@ -45,7 +46,7 @@ async function showProgress(server: Server, screen: Screen, signal: AbortSignal)
     const converged = picture !== undefined && isConverged(picture)
     if (converged && !wasConverged) {
       screen.status('')
-      screen.print(`\n${engineTable(picture.engines)}\n`)
+      screen.print(`\n${engineTable(picture.engines)}`)
       if (isFirst) screen.print(invitation(server.url, picture))
       isFirst = false
     }
@@ -54,6 +55,11 @@ async function showProgress(server: Server, screen: Screen, signal: AbortSignal)
     wasConverged = converged
     await sleep(pollMs, undefined, { signal }).catch(() => {})
   }
+}
+
+/** As `acefleet get engines` prints it. */
+function engineTable(engines: readonly EngineView[]): string {
+  return printTable(shownColumns(engineColumns(Date.now()), false), engines)
 }
 
 function eventLine({ at, reason, slot, vpn, message, type }: EventView): string {

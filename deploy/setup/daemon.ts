@@ -60,7 +60,8 @@ function startDetached(logFile: string, say: Say): Daemon {
   // Where systemd does not mount control groups, Debian's own script does.
   const mount = 'grep -q cgroup /proc/mounts || cgroupfs-mount'
   const script = `PATH=$PATH:/usr/sbin:/sbin; ${mount}; setsid "$0" >"$1" 2>&1 </dev/null & echo $!`
-  const pid = asRoot(['sh', '-c', script, dockerd, logFile], 'Starting Docker', say).trim()
+  const command = ['sh', '-c', script, dockerd, logFile]
+  const pid = asRoot(command, 'Starting Docker', say, `${dockerd} >${logFile} &`).trim()
   return {
     isAlive: () => isAlive(pid),
     lastWords: () => lastWords(readFileSync(logFile, 'utf8')),

@@ -15,12 +15,17 @@ export function findProgram(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(existsSync)
 }
 
-/** Runs a command as root, directly or through sudo, after saying so. Its stdout is returned. */
-export function asRoot(command: readonly string[], purpose: string, say: Say): string {
+/** Runs a command as root, directly or through sudo, after saying so (`shown`, where the command itself is long). Its stdout is returned. */
+export function asRoot(
+  command: readonly string[],
+  purpose: string,
+  say: Say,
+  shown = command.map(quote).join(' '),
+): string {
   const isRoot = process.getuid?.() === 0
-  const line = [...(isRoot ? [] : sudo(purpose)), ...command]
-  say(`${purpose}: ${line.map(quote).join(' ')}`)
-  const [program = '', ...args] = line
+  const prefix = isRoot ? [] : sudo(purpose)
+  say(`${purpose}: ${[...prefix, shown].join(' ')}`)
+  const [program = '', ...args] = [...prefix, ...command]
   const { status, stdout, error } = spawnSync(program, args, {
     stdio: ['inherit', 'pipe', 'inherit'],
     encoding: 'utf8',
