@@ -13,7 +13,7 @@ const LOG_BYTES = 8 * 1024 * 1024
 const HEADER_BYTES = 8
 
 /** Cuts the daemon's log stream into lines. */
-export interface LogReader {
+interface LogReader {
   push(chunk: Buffer): void
   /** The last lines, oldest first. */
   tail(): readonly string[]
@@ -23,7 +23,7 @@ export interface LogReader {
  * Without a terminal the daemon sends frames `[stream, 0, 0, 0, length × 4]`; with one, raw bytes. The API version
  * spoken here does not say which, but no terminal output begins with a byte below 3 and three zeros.
  */
-export function makeLogReader(lines: number): LogReader {
+function makeLogReader(lines: number): LogReader {
   const kept: string[] = []
   const splitters = new Map<number, LineSplitter>()
   let buffer = Buffer.alloc(0)

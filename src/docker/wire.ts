@@ -3,10 +3,10 @@ import type Dockerode from 'dockerode'
 import type { Lease } from '../lease/lease.ts'
 import type { Clock } from '../time/clock.ts'
 import { type Refusal, readRefusal, type Verb } from './answer.ts'
-import { type Clients, makeClientPool } from './clients.ts'
+import { type ClientPool, type Clients, makeClientPool } from './clients.ts'
 import { type Connection, makeConnection } from './connection.ts'
 import { startDeadline } from './deadline.ts'
-import { DockerError } from './errors.ts'
+import { DockerError, DockerHostInvalid } from './errors.ts'
 import { readFailure } from './failure.ts'
 import { type DockerHost, scrub } from './host.ts'
 import { type DaemonVersion, parseVersion } from './parse.ts'
@@ -62,7 +62,7 @@ const API: readonly [number, number] = [1, 41]
 /** Builds the way to the daemon; connects nowhere yet. */
 export function makeWire({ host, clock, timeoutMs }: WireOptions): Wire {
   const pool = makeClientPool(host)
-  const unversioned = pool.at(undefined)
+  const unversioned = makeUnversioned(pool)
   /** Undefined until the daemon has said what it speaks, and again when it came back as another. */
   let agreed: Clients | undefined
   /** One question for all calls that wait for its answer. */
@@ -146,6 +146,18 @@ export function makeWire({ host, clock, timeoutMs }: WireOptions): Wire {
     version: (signal) =>
       ask({ verb: 'version', target: '', signal, send: (_, early) => fetchVersion(early) }),
     [Symbol.dispose]: () => pool[Symbol.dispose](),
+  }
+}
+
+/** docker-modem reads the process's own environment first, whatever it is given, and may choke on it. */
+function makeUnversioned(pool: ClientPool): Clients {
+  try {
+    return pool.at(undefined)
+  } catch (cause) {
+    const why = cause instanceof Error ? scrub(cause.message) : String(cause)
+    throw new DockerHostInvalid(`DOCKER_HOST or DOCKER_CERT_PATH can not be used: ${why}`, {
+      cause,
+    })
   }
 }
 

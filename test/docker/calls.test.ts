@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connectDocker } from '../../src/docker/dockerode.ts'
 import { DockerError, UnknownOutcome } from '../../src/docker/errors.ts'
 import type { ContainerId, ContainerSpec } from '../../src/docker/port.ts'
@@ -232,6 +232,23 @@ describe('a daemon that can not be reached', () => {
       expect(error.message).toContain(hint)
       expect(error.message).toContain(DOCKER_HOST)
     }
+  })
+})
+
+describe('the process’s own environment', () => {
+  afterEach(() => void vi.unstubAllEnvs())
+
+  it('is not asked where the daemon is', async () => {
+    vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:1')
+    vi.stubEnv('DOCKER_CLIENT_TIMEOUT', '1')
+    daemon.answer = (_, response) => json(response, 200, [])
+    expect(await daemon.connect().list(calm)).toEqual([])
+  })
+
+  it('where even dockerode can not use it is told as such', () => {
+    vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:1')
+    vi.stubEnv('DOCKER_CERT_PATH', '/nowhere')
+    expect(() => daemon.connect()).toThrow('DOCKER_CERT_PATH can not be used')
   })
 })
 

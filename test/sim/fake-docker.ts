@@ -127,7 +127,7 @@ function drawLatency(random: Random): Latency {
 }
 
 /** An engine, told by its labels; anything else binds nothing. */
-export function engineProgram(spec: ContainerSpec): Program {
+function engineProgram(spec: ContainerSpec): Program {
   const ports = [spec.labels['acestream.http_port'], spec.labels['acefleet.p2p-port']]
     .map(Number)
     .filter((port) => Number.isInteger(port) && port > 0)
