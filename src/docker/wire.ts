@@ -88,6 +88,11 @@ export function makeWire({ host, clock, timeoutMs }: WireOptions): Wire {
     }
   }
 
+  function agreeOnce(): Promise<Clients> {
+    agreeing ??= agree()
+    return agreeing
+  }
+
   /** The one place where a request is handed to dockerode: between check and call there is no await (I7). */
   function issue<T>(lease: Lease | undefined, send: () => T): T {
     lease?.assertHeld()
@@ -99,9 +104,7 @@ export function makeWire({ host, clock, timeoutMs }: WireOptions): Wire {
     using deadline = startDeadline(clock, request.timeoutMs ?? timeoutMs, signal)
     let wasSent = false
     const run = async (): Promise<T> => {
-      if (agreed === undefined) agreeing ??= agree()
-      const clients = agreed ?? (await agreeing)
-      if (clients === undefined) throw new Error('no API version')
+      const clients = agreed ?? (await agreeOnce())
       if (deadline.signal.aborted) return await deadline.over
       const answer = issue(lease, () => request.send(clients, deadline.signal))
       wasSent = true
