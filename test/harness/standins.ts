@@ -162,7 +162,7 @@ export async function findEngine(
 }
 
 /** An engine stand-in by address. */
-export function engineAt(address: string, port: number): EngineStandIn {
+function engineAt(address: string, port: number): EngineStandIn {
   const base = `http://${address}:${port}`
   return {
     address,

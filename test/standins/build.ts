@@ -34,7 +34,7 @@ const buildTimeoutMs = 90_000
 
 const baseTag = 'acefleet/standin-base:dev'
 
-export const standInImages: StandInImages = {
+const standInImages: StandInImages = {
   engine: 'acefleet/standin-engine:dev',
   engineNext: 'acefleet/standin-engine:next',
   gluetun: 'acefleet/standin-gluetun:dev',

@@ -1,5 +1,5 @@
 /** Thrown when a setting is not the number that it should be. */
-export class BadNumber extends Error {
+class BadNumber extends Error {
   override readonly name = 'BadNumber'
   readonly code = 'STANDIN_BAD_NUMBER'
 }

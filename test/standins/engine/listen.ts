@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 
 /** Thrown when a port can not be had: taken by another engine in the network namespace, most likely. */
-export class PortTaken extends Error {
+class PortTaken extends Error {
   override readonly name = 'PortTaken'
   readonly code = 'STANDIN_PORT_TAKEN'
 }

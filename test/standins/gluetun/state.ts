@@ -45,7 +45,7 @@ const statuses: readonly unknown[] = [
 const controls: readonly unknown[] = ['normal', 'hang', '500'] satisfies readonly ControlMode[]
 
 /** A forwarded port, not 0. */
-export function isPort(value: unknown): value is number {
+function isPort(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) > 0 && Number(value) < 65536
 }
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import type { TarEntry } from './tar.ts'
 
 /** Thrown when this machine has not what the stand-ins' root file system is made of. */
-export class NoNodeRoot extends Error {
+class NoNodeRoot extends Error {
   override readonly name = 'NoNodeRoot'
   readonly code = 'STANDIN_NO_NODE_ROOT'
 }
