@@ -192,21 +192,34 @@ describe('the prober', () => {
     expect(health('a')).toMatchObject({ blindSince: undefined, lastError: '' })
   })
 
-  test('I9: condemns nobody when all fall silent at once for 24 s', async () => {
-    const { clock, prober, target, say, health, changes } = world()
-    const names = ['a', 'b', 'c', 'd']
-    // One was adopted and has not answered this process yet.
-    say('d', 'hang')
-    prober.setTargets(names.map((name) => target(name, { firstReadyAt: 1 })))
-    await clock.advance(1)
-    for (const name of names) say(name, 'hang')
-    await clock.advance(24_000)
-    for (const name of names) expect(health(name).failures).toBeLessThan(3)
-    for (const name of names) say(name, READY)
-    await clock.advance(7_000)
-    for (const name of names) expect(health(name)).toMatchObject({ ready: true, failures: 0 })
-    expect(changes.filter((change) => change.endsWith('unready'))).toEqual([])
-  })
+  test.each(
+    [2, 3].flatMap((failures) =>
+      [3_000, 11_000, 16_500, 19_000, 21_500, 23_000].map((outageMs) => ({ failures, outageMs })),
+    ),
+  )(
+    'I9: condemns nobody when all fall silent at once for $outageMs ms, $failures failures allowed',
+    async ({ failures, outageMs }) => {
+      const settings = { ...SETTINGS, failures }
+      const { clock, prober, target, say, health, changes } = world()
+      const names = ['a', 'b', 'c', 'd']
+      // One was adopted and has not answered this process yet.
+      say('d', 'hang')
+      for (const [i, name] of names.entries()) {
+        prober.setTargets(
+          names.slice(0, i + 1).map((one) => target(one, { firstReadyAt: 1, settings })),
+        )
+        await clock.advance(1_100)
+        expect(health(name).ready).toBe(name !== 'd')
+      }
+      for (const name of names) say(name, 'hang')
+      await clock.advance(outageMs)
+      for (const name of names) expect(health(name).failures).toBeLessThan(failures)
+      for (const name of names) say(name, READY)
+      await clock.advance(7_100)
+      for (const name of names) expect(health(name)).toMatchObject({ ready: true, failures: 0 })
+      expect(changes.filter((change) => change.endsWith('unready'))).toEqual([])
+    },
+  )
 
   test('L1: believes a silence of all that lasts', async () => {
     const { clock, prober, target, say, health } = world()
