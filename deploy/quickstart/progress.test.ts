@@ -43,6 +43,7 @@ function engine(slot: string, over: Partial<EngineView> = {}): EngineView {
     forwarded: false,
     phase: 'Running',
     ready: true,
+    dead: false,
     streams: 0,
     createdAt: since,
     specHash: 'h',
