@@ -71,7 +71,8 @@ function draftOf(document: FleetDocument, data: unknown, broken: readonly Path[]
 }
 
 function findingsOf(issues: readonly Issue[]): Finding[] {
-  const adviceOn = makeUnknownKeyAdvice()
+  const hasUnknown = issues.some(({ code }) => code === 'unrecognized_keys')
+  const adviceOn = hasUnknown ? makeUnknownKeyAdvice() : () => ''
   const findings = new Map<string, Finding>()
   // Two checks that fail on one value say the same thing.
   const add = (finding: Finding) => {

@@ -15,7 +15,7 @@ export const DURATION = /^(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h))+$/
 /** A duration, or `never`. */
 export const DURATION_OR_NEVER = /^(?:never|(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h))+)$/
 /** `512Mi`, `1G`, `1.5Gi`. */
-export const MEMORY = /^\d{1,9}(?:\.\d{1,3})?(?:Ki|Mi|Gi|K|M|G)$/
+export const MEMORY = /^\d{1,15}(?:\.\d{1,3})?(?:Ki|Mi|Gi|K|M|G)$/
 /** `19000-19499`. */
 export const PORT_RANGE = /^\d{1,5}-\d{1,5}$/
 

@@ -45,9 +45,10 @@ const control = section({
 })
 
 const node = section({
-  name: text('the name of a Gluetun container', CONTAINER_NAME).describe(
-    "The Gluetun container's name.",
-  ),
+  name: text(
+    'the name of a Gluetun container: two or more letters, digits, _ . or -',
+    CONTAINER_NAME,
+  ).describe("The Gluetun container's name."),
   address: z
     .string({ error: wrong('a host name or an IP address, without port') })
     .refine((value) => isIP(value) !== 0 || HOST.test(value), {

@@ -5,7 +5,6 @@ import {
   isPair,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   parseAllDocuments,
   visit,
@@ -38,21 +37,19 @@ const FLEET_NAME = /^[a-z0-9-]{1,63}$/
 
 /** Reads every document of a text. Never throws, whatever the text. */
 export function readYaml(file: string, text: string): YamlText {
-  const lines = new LineCounter()
+  const lines = linesOf(text)
   const documents: YamlDocument[] = []
   const problems: SpecProblem[] = []
   try {
     // uniqueKeys compares every key with every other: duplicates are found here in one pass instead.
     const options = {
-      lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: false,
       logLevel: 'error' as const,
     }
     const parsed = parseAllDocuments(text, options)
-    const positions = { lines, end: Math.max(0, text.trimEnd().length - 1) }
     for (const document of 'empty' in parsed ? [] : parsed) {
-      readDocument(file, document, positions, documents, problems)
+      readDocument(file, document, lines, documents, problems)
     }
   } catch (error) {
     problems.push(unreadable(file, error))
@@ -60,8 +57,9 @@ export function readYaml(file: string, text: string): YamlText {
   return { documents, problems }
 }
 
-interface Positions {
-  readonly lines: LineCounter
+/** Offsets at which lines begin. The parser's own line counter misses some after errors. */
+interface Lines {
+  readonly starts: readonly number[]
   /** The last character that says something: errors at the very end are shown there. */
   readonly end: number
 }
@@ -69,13 +67,13 @@ interface Positions {
 function readDocument(
   file: string,
   document: Document.Parsed,
-  { lines, end }: Positions,
+  lines: Lines,
   documents: YamlDocument[],
   problems: SpecProblem[],
 ): void {
   const syntax = [...document.errors, ...document.warnings]
   const fleet = nameIn(document)
-  const at = (offset: number) => placeOf(lines, Math.min(offset, end))
+  const at = (offset: number) => placeOf(lines, offset)
   for (const { pos, message } of syntax.slice(0, MAX_SYNTAX_ERRORS)) {
     problems.push({ kind: 'syntax', file, ...at(pos[0]), path: '', message: plain(message), fleet })
   }
@@ -102,7 +100,7 @@ interface Flaw {
   readonly isFatal: boolean
 }
 
-function duplicateKeys(document: Document.Parsed, lines: LineCounter): Flaw[] {
+function duplicateKeys(document: Document.Parsed, lines: Lines): Flaw[] {
   const flaws: Flaw[] = []
   visit(document, {
     Map: (_, map, ancestors) => {
@@ -201,9 +199,20 @@ function startOf(node: unknown): number | undefined {
   return (node as Node | null | undefined)?.range?.[0]
 }
 
-function placeOf(lines: LineCounter, offset: number): { line: number; column: number } {
-  const { line, col } = lines.linePos(offset)
-  return { line: Math.max(1, line), column: Math.max(1, col) }
+function linesOf(text: string): Lines {
+  const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)]
+  return { starts, end: Math.max(0, text.trimEnd().length - 1) }
+}
+
+function placeOf({ starts, end }: Lines, offset: number): { line: number; column: number } {
+  const shown = Math.min(offset, end)
+  let [low, high] = [0, starts.length]
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if ((starts[middle] ?? 0) <= shown) low = middle
+    else high = middle
+  }
+  return { line: low + 1, column: shown - (starts[low] ?? 0) + 1 }
 }
 
 /** A document of comments alone. */
