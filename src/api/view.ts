@@ -49,6 +49,8 @@ export interface EngineView {
   readonly forwarded: boolean
   readonly phase: EngineStatus['phase']
   readonly ready: boolean
+  /** Beyond repair: it no longer counts, and is being replaced. */
+  readonly dead: boolean
   /** Null while unknown, which counts as busy. */
   readonly streams: number | null
   readonly createdAt: IsoTime | null
@@ -158,6 +160,7 @@ export function engineView(fleet: string, engine: EngineStatus): EngineView {
     forwarded: engine.forwarded,
     phase: engine.phase,
     ready: engine.ready,
+    dead: engine.dead,
     streams: engine.streams === 'unknown' ? null : engine.streams,
     createdAt: isoTime(engine.createdAt),
     specHash: engine.specHash ?? null,

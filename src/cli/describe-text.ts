@@ -116,6 +116,7 @@ export function describeEngine(
       ['Slot', engine.slot],
       ['Phase', engine.phase],
       ['Ready', engine.ready],
+      ['Dead', engine.dead],
       ['Note', engine.note],
       ['Streams', engine.streams ?? 'unknown (counts as busy)'],
       ['Forwarded', engine.forwarded],

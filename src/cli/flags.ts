@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import { type Command, Option } from 'commander'
-import type { LogLevel } from '../telemetry/log.ts'
+import type { LogLevel } from '../telemetry/log-level.ts'
 import type { CommandContext } from './parts.ts'
 import {
   DEFAULT_LISTEN,

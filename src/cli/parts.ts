@@ -24,7 +24,8 @@ export interface CliParts {
   ) => Promise<number>
   /** Observes and plans once, without a server and without a change. */
   readonly planOnce: (options: LookOptions, signal: AbortSignal) => Promise<PlanPreview>
-  readonly connectDocker: (options: LookOptions) => DockerLook
+  /** @throws {DockerHostInvalid} */
+  readonly connectDocker: (options: LookOptions) => Promise<DockerLook>
 }
 
 /** What a command works with. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { LOG_LEVELS, type LogLevel } from '../telemetry/log.ts'
+import { LOG_LEVELS, type LogLevel } from '../telemetry/log-level.ts'
 
 /** Where the listener binds. Port 0 lets the system choose. */
 export interface ListenAddress {

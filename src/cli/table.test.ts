@@ -19,6 +19,7 @@ const engine: EngineView = {
   forwarded: false,
   phase: 'Running',
   ready: true,
+  dead: false,
   streams: 1,
   createdAt: '2026-01-01T00:54:48Z',
   specHash: 'h',

@@ -1,14 +1,11 @@
 import { type DestinationStream, type LogFn, type Logger as PinoLogger, pino } from 'pino'
 import type { Clock } from '../time/clock.ts'
+import type { LogLevel } from './log-level.ts'
 import { makePrettyLine } from './pretty.ts'
 import { REDACTED, SECRET_NAMES, scrub, scrubText } from './scrub.ts'
 
 /** The logger that is passed down; children carry {fleet, epoch, reconcileId}. */
 export type Logger = PinoLogger
-
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
-
-export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
 
 export interface LogOptions {
   readonly level: LogLevel

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { examine } from '../doctor/doctor.ts'
 import { printFindings } from '../doctor/finding.ts'
 import {
   addLookFlags,
@@ -34,6 +33,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
       '\nExamples:\n  $ acefleet doctor --spec specs\n  $ acefleet doctor -o json',
     )
     .action(async (flags: DoctorFlags) => {
+      const { examine } = await import('../doctor/doctor.ts')
       const findings = await examine({
         cli: context,
         options: lookOptionsOf(context, command, flags),

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { makeLogger } from '../../telemetry/log.ts'
 import { CommandFailed } from '../command-failed.ts'
 import { addLookFlags, flag, listenFlag, lookOptionsOf, type RunFlags, specFlag } from '../flags.ts'
 import type { CommandContext } from '../parts.ts'
@@ -50,6 +49,8 @@ export function addRun(program: Command, context: CommandContext): void {
       refuseNotYet(flags)
       const options = { ...lookOptionsOf(context, command, flags), listen: flags.listen }
       const { out, signal } = context.io
+      // Loaded only where it logs: half of this program's start is the loading of libraries.
+      const { makeLogger } = await import('../../telemetry/log.ts')
       const log = makeLogger({
         level: options.logLevel,
         pretty: out.isTerminal,

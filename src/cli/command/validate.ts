@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { printJsonSchema } from '../../spec/json-schema.ts'
-import { type LoadedFleet, loadSpecs } from '../../spec/load.ts'
+import type { LoadedFleet, LoadedSpecs } from '../../spec/load.ts'
 import { formatProblems } from '../../spec/problem.ts'
 import { CommandFailed } from '../command-failed.ts'
 import type { CommandContext } from '../parts.ts'
@@ -9,6 +8,12 @@ function describeFleet({ fleet, source, line }: LoadedFleet): string {
   const nodes = fleet.vpn.nodes.map((node) => node.name).join(', ')
   const vpn = fleet.vpn.mode === 'none' ? 'no VPN' : `VPN ${fleet.vpn.mode} over ${nodes}`
   return `${source}:${line}: fleet "${fleet.name}" is valid: ${fleet.replicas} engines, ${vpn}\n`
+}
+
+/** Loads the schema only when it is needed: half of this program's start is the loading of libraries. */
+async function loadSpecs(paths: readonly string[]): Promise<LoadedSpecs> {
+  const spec = await import('../../spec/load.ts')
+  return spec.loadSpecs(paths)
 }
 
 /** The fleets of the specs. @throws {CommandFailed} with all problems, when there is one. */
@@ -44,5 +49,8 @@ export function addSchema(program: Command, { io }: CommandContext): void {
     .command('schema')
     .description('Print the JSON Schema of a spec, for editors.')
     .addHelpText('after', '\nExample:\n  $ acefleet schema > specs/engine-fleet.schema.json')
-    .action(() => io.out.write(printJsonSchema()))
+    .action(async () => {
+      const { printJsonSchema } = await import('../../spec/json-schema.ts')
+      io.out.write(printJsonSchema())
+    })
 }

@@ -103,7 +103,7 @@ async function checkDaemon(
   const skip = fleets.map((fleet) => skipped(`fleet ${fleet.name}`, 'Docker does not answer'))
   let docker: DockerLook
   try {
-    docker = parts.cli.connectDocker(parts.options)
+    docker = await parts.cli.connectDocker(parts.options)
   } catch (error) {
     return [fail('Docker', failureText(error)), ...skip]
   }

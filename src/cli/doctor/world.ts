@@ -53,13 +53,15 @@ export async function checkNames(world: World, fleet: Fleet): Promise<readonly F
       slotOfName(fleet.name, container.name) !== undefined && !isOurs(world, fleet, container),
   )
   if (takers.length === 0) return [ok(check, 'no other container holds one')]
-  return takers.map(({ name }) =>
-    fail(
-      check,
-      `container ${name} is not of this instance and holds a name of the fleet`,
-      `docker rename ${name} ${name}-old`,
-    ),
-  )
+  return takers.map(({ name, labels }) => {
+    const instance = labels[INSTANCE_LABEL]
+    const whose = instance === undefined ? 'not ours' : `of instance "${instance}"`
+    const mend =
+      instance === undefined
+        ? `docker rename ${name} ${name}-old`
+        : `if that is meant, add --instance ${instance}; else give the fleet another name`
+    return fail(check, `container ${name} is ${whose} and holds a name of the fleet`, mend)
+  })
 }
 
 /** Ports that mode none publishes on the host. They can only be tried where the daemon is on this machine. */

@@ -1,0 +1,3 @@
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
+
+export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
