@@ -187,25 +187,22 @@ function portsTold({ container, control }: NodeSigns): readonly number[] | undef
   return control.gaps?.ports === undefined ? control.ports : undefined
 }
 
-function isDoubtful(signs: NodeSigns): boolean {
-  const { container, control } = signs
-  if (container.kind !== 'found' || control.kind !== 'reading') return false
-  if (ofContainer(signs.name, container.detail)) return false
-  const { status, publicIp } = control
+/** Whether Gluetun, readable, does not say that the tunnel stands. */
+function isDoubtful({ status, publicIp }: ControlReading): boolean {
   return status === 'starting' || status === 'stopping' || (status === 'running' && !publicIp)
 }
 
 /** Blindness breaks a doubt that could end in `down`, and not one that can only end in `up`. */
 function doubtBegan(
-  signs: NodeSigns,
+  { name, container, control }: NodeSigns,
   before: Judgement | undefined,
   now: number,
 ): number | undefined {
-  if (isDoubtful(signs)) return before?.doubtSince ?? now
-  const isBlind = signs.control.kind !== 'reading' || signs.container.kind === 'unread'
-  return isBlind && before?.ipSeen === false && before.state !== 'down'
-    ? before.doubtSince
-    : undefined
+  const isProven = container.kind === 'found' && ofContainer(name, container.detail) !== undefined
+  if (isProven || container.kind === 'absent') return undefined
+  const isBlind = container.kind === 'unread' || control.kind !== 'reading'
+  if (!isBlind) return isDoubtful(control) ? (before?.doubtSince ?? now) : undefined
+  return before?.ipSeen === false && before.state !== 'down' ? before.doubtSince : undefined
 }
 
 function nextReview(now: number, times: readonly (number | undefined)[]): number | undefined {
