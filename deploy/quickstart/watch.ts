@@ -32,29 +32,31 @@ export async function watch(server: Server, screen: Screen, stop: AbortSignal): 
 }
 
 async function showEvents(server: Server, screen: Screen, signal: AbortSignal): Promise<void> {
-  // Timestamps of events are older than this process's own by nothing: both run on this machine.
   for await (const event of followEvents(server.url, Date.now(), signal)) {
     screen.print(eventLine(event))
   }
 }
 
 async function showProgress(server: Server, screen: Screen, signal: AbortSignal): Promise<void> {
-  let wasConverged = false
-  let isFirst = true
+  let shown: string | undefined
   while (!signal.aborted) {
     const picture = await readPicture(server.url)
-    const converged = picture !== undefined && isConverged(picture)
-    if (converged && !wasConverged) {
+    if (picture !== undefined && isConverged(picture)) {
       screen.status('')
-      screen.print(`\n${engineTable(picture.engines)}`)
-      if (isFirst) screen.print(invitation(server.url, picture))
-      isFirst = false
-    }
-    if (!converged)
+      const next = containersOf(picture)
+      if (next !== shown) screen.print(`\n${engineTable(picture.engines)}`)
+      if (shown === undefined) screen.print(invitation(server.url, picture))
+      shown = next
+    } else {
       screen.status(picture ? progressLine(picture) : 'Waiting for acefleet to answer')
-    wasConverged = converged
+    }
     await sleep(pollMs, undefined, { signal }).catch(() => {})
   }
+}
+
+/** Changes when any engine was replaced, however quickly it went. */
+function containersOf({ engines }: Picture): string {
+  return engines.map(({ name, containerId }) => `${name} ${containerId}`).join()
 }
 
 /** As `acefleet get engines` prints it. */
@@ -65,7 +67,8 @@ function engineTable(engines: readonly EngineView[]): string {
 function eventLine({ at, reason, slot, vpn, message, type }: EventView): string {
   const time = new Date(at).toTimeString().slice(0, 8)
   const sign = type === 'Warning' ? '!' : ' '
-  return `${time} ${sign} ${reason.padEnd(18)} ${(slot ?? vpn ?? '').padEnd(10)} ${message}`
+  const text = message.trimEnd().replaceAll('\n', '\n             ')
+  return `${time} ${sign} ${reason.padEnd(18)} ${(slot ?? vpn ?? '').padEnd(10)} ${text}`
 }
 
 /** What to try next. */

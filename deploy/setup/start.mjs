@@ -34,15 +34,11 @@ function install(why) {
   // By the machine's own Node: npm is about to delete the one in node_modules.
   const path = process.env.PATH.split(delimiter).filter((dir) => !dir.endsWith('node_modules/.bin'))
   const env = { ...process.env, PATH: path.join(delimiter) }
-  const { status, error } = spawnSync(
-    'npm',
-    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
-    {
-      cwd: root,
-      env,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  )
+  const { status, error } = spawnSync('npm', ['ci'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   if (status !== 0) fail(`npm ci failed${error ? `: ${error.message}` : ', see above'}.`)
 }
 
