@@ -325,6 +325,7 @@ describe('whatever the signs', () => {
           expect(judgeNode(signs(change), last, SETTINGS, now)).toEqual(last)
         }
       }),
+      { numRuns: 500 },
     )
   })
 })

@@ -196,13 +196,14 @@ function isDoubtful({ status, publicIp }: ControlReading): boolean {
 function doubtBegan(
   { name, container, control }: NodeSigns,
   before: Judgement | undefined,
+  ipSeen: boolean,
   now: number,
 ): number | undefined {
   const isProven = container.kind === 'found' && ofContainer(name, container.detail) !== undefined
   if (isProven || container.kind === 'absent') return undefined
   const isBlind = container.kind === 'unread' || control.kind !== 'reading'
   if (!isBlind) return isDoubtful(control) ? (before?.doubtSince ?? now) : undefined
-  return before?.ipSeen === false && before.state !== 'down' ? before.doubtSince : undefined
+  return ipSeen || before?.state === 'down' ? undefined : before?.doubtSince
 }
 
 function nextReview(now: number, times: readonly (number | undefined)[]): number | undefined {
@@ -227,7 +228,7 @@ export function judgeNode(
   const ipSeen =
     (before?.ipSeen ?? false) || (control.kind === 'reading' && control.publicIp !== '')
   const port = countPort(portsTold(signs), before, settings.portGraceMs, now)
-  const doubtSince = doubtBegan(signs, before, now)
+  const doubtSince = doubtBegan(signs, before, ipSeen, now)
   const doubt = {
     ms: doubtSince === undefined ? 0 : now - doubtSince,
     ipSeen,
