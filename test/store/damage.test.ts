@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
+import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
 import { MIGRATIONS } from '../../src/store/embedded/schema.ts'
 import { draining, event, FLEET, leadFrom, T0 } from '../conformance/store/sample.ts'
-import { script, startChild } from './child.ts'
-import { open, PATIENCE_MS, refusal, useDataDir } from './data-dir.ts'
+import { open, refusal, useDataDir } from './data-dir.ts'
 
 const dir = useDataDir()
 
@@ -82,13 +82,44 @@ describe('a file that cannot be used is refused, explained and left as it is', (
     expect(await refusal(open('/proc/acefleet/data'))).toContain('cannot be used')
   })
 
-  it(
-    'when another process has it open, even without the lock of the data directory',
-    async () => {
-      await using child = startChild(script('mark-until-killed.ts', dir.path))
-      await child.next()
-      expect(await refusal(open(dir.path))).toContain('held by another program')
-    },
-    PATIENCE_MS,
-  )
+  it('while another program has it locked, and no longer', async () => {
+    await closed()
+    await using store = await open(dir.path)
+    const other = new DatabaseSync(join(dir.path, 'store.db'))
+    other.exec('BEGIN IMMEDIATE')
+    expect(await refusal(store.appendEvents([event()]))).toContain('locked by another program')
+    expect(await store.events({})).toEqual([])
+    other.close()
+    await store.appendEvents([event()])
+    expect(await store.events({})).toHaveLength(1)
+  })
+})
+
+describe('a store opened to be looked at', () => {
+  const look = () =>
+    openEmbeddedStore({ dir: dir.path, clock: { now: () => T0 }, newId: () => '', readOnly: true })
+
+  it('sees what a running server has written so far, holds it up in nothing, and writes nothing', async () => {
+    await using server = await open(dir.path)
+    const epoch = await leadFrom(server)
+    await using reader = await look()
+    await server.mark(FLEET, draining(epoch))
+    expect(await reader.readFleet(FLEET, T0)).toEqual(await server.readFleet(FLEET, T0))
+    expect(await refusal(reader.appendEvents([event()]))).toContain('cannot be written')
+    await server.appendEvents([event()])
+    expect(await reader.events({})).toHaveLength(1)
+  })
+
+  it('sees what a server left behind', async () => {
+    await closed()
+    await using reader = await look()
+    expect((await reader.readFleet(FLEET, T0)).marks.size).toBe(1)
+  })
+
+  it('is refused where there is none, and makes none', async () => {
+    expect(await refusal(look())).toContain('cannot be opened')
+    expect(readdirSync(dir.path)).toEqual([])
+    tamper('')
+    expect(await refusal(look())).toContain('older acefleet')
+  })
 })

@@ -4,7 +4,7 @@ import type { AcceptedSpec } from '../store.ts'
 import type { Sql } from './database.ts'
 
 /** Generations kept per fleet: enough to recognise a file that equals an earlier one, bounded for ever. */
-export const GENERATIONS_KEPT = 50
+const GENERATIONS_KEPT = 50
 
 const generationSchema = z.object({ generation: z.number() })
 

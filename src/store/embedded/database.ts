@@ -21,6 +21,12 @@ export interface Sql {
  */
 export type Durability = 'durable' | 'volatile'
 
+/** Readers beside a running server see its last commit, and hold up nobody. */
+export type Access = 'read' | 'write'
+
+/** Nobody else writes, but a curious `sqlite3` may for a moment; the whole process waits meanwhile, ms. */
+const BUSY_TIMEOUT_MS = 200
+
 /** One SQLite connection. All calls are synchronous, so no two transactions ever interleave. */
 export interface Database extends Disposable {
   /** @throws {StoreUnavailable} */
@@ -62,7 +68,7 @@ function prepareOnce(raw: DatabaseSync): Sql {
   }
 }
 
-/** Specs may carry secrets in env. The write-ahead log gets the database's mode. */
+/** Specs may carry secrets in env. Done before anything else: the files beside the database get its mode when made. */
 function closeToOthers(file: string): void {
   try {
     chmodSync(file, 0o600)
@@ -71,15 +77,14 @@ function closeToOthers(file: string): void {
   }
 }
 
-function connect(file: string): Connection {
-  const raw = new DatabaseSync(file)
+function connect(file: string, access: Access): Connection {
+  const raw = new DatabaseSync(file, { readOnly: access === 'read', timeout: BUSY_TIMEOUT_MS })
   try {
-    // Exclusive: no second process can write here even past the data directory's lock, and the write-ahead log needs
-    // no shared-memory file, which is what breaks on full and on odd filesystems.
-    raw.exec('PRAGMA locking_mode = EXCLUSIVE')
-    raw.exec('PRAGMA journal_mode = WAL')
-    raw.exec('PRAGMA journal_size_limit = 4194304')
-    if (file !== ':memory:') closeToOthers(file)
+    if (access === 'write') {
+      if (file !== ':memory:') closeToOthers(file)
+      raw.exec('PRAGMA journal_mode = WAL')
+      raw.exec('PRAGMA journal_size_limit = 4194304')
+    }
     return {
       raw,
       sql: prepareOnce(raw),
@@ -93,7 +98,7 @@ function connect(file: string): Connection {
 }
 
 /** Opens `file`, or a database that lives only as long as this process for `:memory:`. @throws {StoreUnavailable} */
-export function openDatabase(file: string): Database {
+export function openDatabase(file: string, access: Access = 'write'): Database {
   // Undefined after an error that poisons the connection, until the next call opens a new one.
   let connection: Connection | undefined
   let closed = false
@@ -110,7 +115,7 @@ export function openDatabase(file: string): Database {
     if (closed) throw new StoreUnavailable(`store unavailable: ${file} has been closed`)
     // Before opening, too: a missing file would be created empty, and the store would have forgotten silently.
     checkSameFile()
-    connection ??= connect(file)
+    connection ??= connect(file, access)
     return connection
   }
 
@@ -120,6 +125,7 @@ export function openDatabase(file: string): Database {
     } catch {
       // The connection is dropped below, which rolls back as well.
     }
+    // After a failed fsync what this connection has cached and what the disk holds may differ; a new one reads the disk.
     if (file === ':memory:' || !(raw.isTransaction || poisons(error))) return
     connection = undefined
     try {
@@ -149,7 +155,7 @@ export function openDatabase(file: string): Database {
   }
 
   try {
-    connection = connect(file)
+    connection = connect(file, access)
     identity = connection.identity
   } catch (error) {
     throw asStoreFault(error, file)

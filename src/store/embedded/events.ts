@@ -5,9 +5,9 @@ import type { EventQuery } from '../store.ts'
 import type { Sql } from './database.ts'
 
 /** Events kept over all fleets: days of quiet, or about an hour of the worst churn, in some 2 MB. */
-export const EVENTS_KEPT = 5000
+const EVENTS_KEPT = 5000
 /** A repeat this soon after the last one is folded into it, ms. */
-export const FOLD_WITHIN_MS = 600_000
+const FOLD_WITHIN_MS = 600_000
 const DEFAULT_LIMIT = 200
 
 const earlierSchema = z.object({

@@ -20,7 +20,7 @@ function isSqliteError(error: unknown): error is SqliteError {
 }
 
 /** The primary result code; extended codes keep theirs in the upper bits. Undefined for what SQLite did not throw. */
-export function sqliteCode(error: unknown): number | undefined {
+function sqliteCode(error: unknown): number | undefined {
   return isSqliteError(error) ? error.errcode & 0xff : undefined
 }
 
@@ -72,7 +72,7 @@ function explain(code: number, file: string, said: string): string {
     case NOTADB:
       return `${file} is damaged (${said}). ${moveAside(file)}`
     case BUSY:
-      return `${file} is held by another program: close it there, or give this process its own --data DIR`
+      return `${file} is locked by another program: close it there; acefleet goes on by itself`
     default:
       return `${file}: ${said}`
   }

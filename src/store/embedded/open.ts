@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../../time/clock.ts'
 import { StoreUnavailable } from '../errors.ts'
@@ -21,6 +22,8 @@ export interface EmbeddedStoreOptions {
   readonly clock: Pick<Clock, 'now'>
   /** Names a new incarnation; called only when the store is new. */
   readonly newId: () => string
+  /** To look at a store that a running server may have open: nothing is made, migrated or written. */
+  readonly readOnly?: boolean | undefined
 }
 
 const pragmaSchema = z.record(z.string(), z.union([z.number(), z.string()]))
@@ -30,8 +33,8 @@ function pragma(sql: Sql, name: string): number | string {
   return value ?? 0
 }
 
-/** A file that is whole and ours, or new. Anything else is refused, and left as it is. */
-function checkFile(sql: Sql, file: string): void {
+/** The format of a file that is whole and ours, 0 of a new one. Anything else is refused, and left as it is. */
+function checkFile(sql: Sql, file: string): number {
   const version = Number(pragma(sql, 'user_version'))
   const isEmpty = sql.get('SELECT 1 FROM sqlite_schema LIMIT 1') === undefined
   if (!isEmpty && pragma(sql, 'application_id') !== APPLICATION_ID) {
@@ -47,10 +50,10 @@ function checkFile(sql: Sql, file: string): void {
   }
   const verdict = pragma(sql, 'quick_check(1)')
   if (verdict !== 'ok') throw damaged(file, String(verdict))
+  return version
 }
 
-function migrate(database: Database): void {
-  const version = Number(database.read((sql) => pragma(sql, 'user_version')))
+function migrate(database: Database, version: number): void {
   for (const [done, step] of MIGRATIONS.entries()) {
     if (done < version) continue
     database.write('durable', (sql) => {
@@ -60,21 +63,41 @@ function migrate(database: Database): void {
   }
 }
 
-/**
- * Opens the embedded store. On a file, the caller holds the data directory (`holdDataDir`) before and until after.
- * Rejects with {@link StoreUnavailable}, saying how to mend it, when the file cannot be used; it is never deleted.
- */
-export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
-  const file = options.dir === ':memory:' ? ':memory:' : prepareFile(options.dir, STORE_FILE)
-  const database = openDatabase(file)
+function openReadOnly(dir: string): Store {
+  const file = join(dir, STORE_FILE)
+  return opened(openDatabase(file, 'read'), (database) => {
+    const version = database.read((sql) => checkFile(sql, file))
+    if (version < MIGRATIONS.length) {
+      throw new StoreUnavailable(
+        `store unavailable: ${file} was written by an older acefleet: \`acefleet run\` brings it up to date`,
+      )
+    }
+  })
+}
+
+function opened(database: Database, prepare: (database: Database) => void): Store {
   try {
-    database.read((sql) => checkFile(sql, file))
-    migrate(database)
-    // Also finds out at once that nothing can be written, whether or not there is something to write.
-    database.write('durable', (sql) => beginIncarnation(sql, options.newId, options.clock.now()))
+    prepare(database)
     return embeddedStore(database)
   } catch (error) {
     database[Symbol.dispose]()
     throw error
   }
+}
+
+/**
+ * Opens the embedded store. To write to a file, the caller holds the data directory (`holdDataDir`) before and until after.
+ * Rejects with {@link StoreUnavailable}, saying how to mend it, when the file cannot be used; it is never deleted.
+ */
+export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
+  if (options.readOnly) return openReadOnly(options.dir)
+  const file = options.dir === ':memory:' ? ':memory:' : prepareFile(options.dir, STORE_FILE)
+  return opened(openDatabase(file), (database) => {
+    migrate(
+      database,
+      database.read((sql) => checkFile(sql, file)),
+    )
+    // Also finds out at once that nothing can be written, whether or not there is something to write.
+    database.write('durable', (sql) => beginIncarnation(sql, options.newId, options.clock.now()))
+  })
 }
