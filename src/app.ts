@@ -120,6 +120,7 @@ export async function planOnce(options: LookOptions, signal: AbortSignal): Promi
     dir: remembers ? options.dataDir : ':memory:',
     clock,
     newId: randomUUID,
+    readOnly: remembers,
   })
   using senses = openSenses(options, clock)
   const { fleets } = await loadSpecs(options.specPaths)
