@@ -62,6 +62,16 @@ const node = section({
   cordon: flag().default(false).describe('true: no new engines are placed here.'),
 })
 
+/**
+ * Defaults lie below the range from which Linux takes ports for outgoing connections (32768 on), below those that VPN
+ * providers forward, and above Gluetun's own.
+ */
+function firstPort(protocol: string, first: number) {
+  return whole(', the first port of the range', 1, 65_535)
+    .default(first)
+    .describe(`First of the ${protocol} ports.`)
+}
+
 const engine = section({
   variant: oneOf(VARIANTS)
     .default('krinkuto11-amd64')
@@ -122,9 +132,9 @@ const engine = section({
     example: '60s',
   }).default('60s'),
   ports: section({
-    https: whole(', the first port of the range', 1, 65_535).default(16_000),
-    api: whole(', the first port of the range', 1, 65_535).default(17_000),
-    p2p: whole(', the first port of the range', 1, 65_535).default(18_000),
+    https: firstPort('HTTPS', 16_000),
+    api: firstPort('API', 17_000),
+    p2p: firstPort('P2P', 18_000),
   })
     .prefault({})
     .describe(
@@ -199,13 +209,15 @@ export const KIND = 'EngineFleet'
 
 /** One EngineFleet document, exactly as YAML says it. All defaults are here. */
 export const fleetSchema = section({
-  apiVersion: z.literal(API_VERSION, { error: wrong(API_VERSION) }),
-  kind: z.literal(KIND, { error: wrong(KIND) }),
+  apiVersion: z
+    .literal(API_VERSION, { error: wrong(API_VERSION) })
+    .describe('The version of this format.'),
+  kind: z.literal(KIND, { error: wrong(KIND) }).describe('The kind of document.'),
   metadata: section({
     name: text('a DNS label: a-z, 0-9 and dashes inside, at most 63', DNS_LABEL, 63).describe(
       "The fleet's name; it begins the names of its containers.",
     ),
-  }),
+  }).describe('What the fleet is called.'),
   spec: section({
     replicas: whole('', 0, 10_000).describe('How many engines, forwarded ones included.'),
     engine: engine.prefault({}).describe('One engine.'),
@@ -213,7 +225,7 @@ export const fleetSchema = section({
     vpn: vpn.describe('The VPN nodes, or mode: none.'),
     forwarding: forwarding.prefault({}).describe("Who holds the VPN's forwarded P2P port."),
     update: update.prefault({}).describe('How engines are replaced.'),
-  }),
+  }).describe('What should be there.'),
 })
 
 /** A document as a user writes it. */
