@@ -3,12 +3,10 @@ import { z } from 'zod'
 import { Problem } from './problem.ts'
 
 /** DNS labels, as fleets are named. */
-export const fleetName = z
-  .string()
-  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a fleet name')
+const fleetName = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a fleet name')
 
 /** Most events in one answer. */
-export const MAX_EVENTS = 1_000
+const MAX_EVENTS = 1_000
 
 const wholeNumber = z
   .string()

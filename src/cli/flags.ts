@@ -69,7 +69,7 @@ export function listenFlag(): Option {
 }
 
 /** The paths that were given, on the line or in the variable. */
-export function specPathsOf(command: Command, spec: readonly string[] | undefined): string[] {
+function specPathsOf(command: Command, spec: readonly string[] | undefined): string[] {
   const paths = [...(spec ?? [])]
   if (command.getOptionValueSource('spec') !== 'env') return paths
   return paths.flatMap((path) => path.split(delimiter)).filter((path) => path !== '')

@@ -4,7 +4,7 @@ import { CommandFailed } from './command-failed.ts'
 const TIMEOUT_MS = 35_000
 
 /** Thrown when no acefleet server answers at the URL. */
-export class ServerUnreachable extends CommandFailed {}
+class ServerUnreachable extends CommandFailed {}
 
 /** Thrown when the server refuses; the message is the server's own. */
 export class ServerRefused extends CommandFailed {

@@ -36,6 +36,7 @@ describe('the JSON log', () => {
     const cause = Object.assign(new Error('inner'), { config: { headers: { 'X-API-Key': 'S1' } } })
     const error = Object.assign(new Error('outer', { cause }), { request: { authorization: 'S2' } })
     log.child({ apiKey: 'S3' }).warn({ err: error, deep: [{ x: { Password: 'S4' } }] }, 'told')
+    log.info({ request: { rawHeaders: ['S10'], headers: { 'x-own': 'S11' } } }, 'nested')
     log.info({ headers: { a: 'S5' }, options: { 'x-api-key': 'S6', api_key: 'S7' } }, 'asked')
     log.info('see http://user:S8@host/path?api_key=S9&x=1')
     log.error(error)

@@ -155,6 +155,30 @@ describe('a subscription', () => {
     await reading
   })
 
+  it('misses nothing that is stored while it reads', async () => {
+    const { clock, store, recorder } = setUp()
+    const abort = new AbortController()
+    const seen: string[] = []
+    const { events } = store
+    let during = true
+    store.events = async (query) => {
+      const found = await events(query)
+      if (query.after !== undefined && during) {
+        during = false
+        recorder.record(event('meanwhile'))
+        await recorder.flush()
+      }
+      return found
+    }
+    const reading = (async () => {
+      for await (const each of recorder.subscribe({}, abort.signal)) seen.push(each.message)
+    })()
+    for (let turn = 0; turn < 5; turn += 1) await clock.settle()
+    expect(seen).toEqual(['meanwhile'])
+    abort.abort()
+    await reading
+  })
+
   it('finds what another process stored', async () => {
     const { clock, store, recorder } = setUp()
     const abort = new AbortController()
