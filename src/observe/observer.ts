@@ -100,17 +100,17 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
     const detail = row === undefined ? undefined : await docker.inspect(row.id, signal)
     const container: NodeContainer =
       detail === undefined ? { kind: 'absent' } : { kind: 'found', detail }
-    const control = vpns.latest(node.name)
+    const generation =
+      detail === undefined || detail.startedAt === 0
+        ? undefined
+        : generationOf(detail.id, detail.startedAtText)
+    const control = vpns.latest(node.name, generation)
     const settings = {
       downGraceMs: fleet.vpn.downGraceMs,
       portGraceMs: fleet.forwarding.portGraceMs,
     }
     const judged = judge.judge({ name: node.name, container, control }, settings, clock.now())
     const ownAddress = addressOf(detail)
-    const generation =
-      detail === undefined || detail.startedAt === 0
-        ? undefined
-        : generationOf(detail.id, detail.startedAtText)
     const { state, reason, message, since, lost, forwardedPort } = judged
     return {
       observed: {

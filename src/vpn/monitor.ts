@@ -14,8 +14,11 @@ export interface MonitoredNode extends ControlTarget {
 export interface VpnMonitor extends AsyncDisposable {
   /** Replaces all nodes. New ones, and those whose generation or address changed, are polled at once. */
   setNodes(nodes: readonly MonitoredNode[]): void
-  /** The latest reading while it is fresh and of the present generation, else why there is none. */
-  latest(name: string): ControlReading | ControlFailure
+  /**
+   * The latest reading while it is fresh, else why there is none. With a generation, only what that one said: a
+   * container that was restarted a moment ago is not up because its predecessor was (I10).
+   */
+  latest(name: string, generation: Generation | undefined): ControlReading | ControlFailure
 }
 
 export interface MonitorParts {
@@ -187,7 +190,11 @@ export function startVpnMonitor(parts: MonitorParts): VpnMonitor {
         else poller.setWantsPort(target.wantsPort)
       }
     },
-    latest: (name) => pollers.get(name)?.latest() ?? unknownNode(name),
+    latest: (name, generation) => {
+      const poller = pollers.get(name)
+      const isOther = generation !== undefined && poller?.target.generation !== generation
+      return poller === undefined || isOther ? unknownNode(name) : poller.latest()
+    },
     [Symbol.asyncDispose]: async () => {
       for (const [name, poller] of pollers) close(name, poller)
       await Promise.all(closing)

@@ -60,18 +60,18 @@ function world() {
     },
   })
   closing.push(monitor)
-  const kind = (name: string) => monitor.latest(name).kind
+  const kind = (name: string) => monitor.latest(name, undefined).kind
   return { clock, says, polls, changes, monitor, kind, mostUnderWay: () => mostUnderWay }
 }
 
 describe('the VPN monitor', () => {
   test('polls a new node at once, and says what it knows of one that it does not watch', async () => {
     const { clock, monitor, changes } = world()
-    expect(monitor.latest('a')).toMatchObject({ kind: 'unreachable' })
+    expect(monitor.latest('a', undefined)).toMatchObject({ kind: 'unreachable' })
     monitor.setNodes([node('a')])
-    expect(monitor.latest('a')).toMatchObject({ kind: 'unreachable' })
+    expect(monitor.latest('a', undefined)).toMatchObject({ kind: 'unreachable' })
     await clock.settle()
-    expect(monitor.latest('a')).toMatchObject(WELL)
+    expect(monitor.latest('a', undefined)).toMatchObject(WELL)
     expect(changes).toEqual(['a'])
   })
 
@@ -212,6 +212,17 @@ describe('the VPN monitor', () => {
     says.set('a', WELL)
     await clock.advance(3_000)
     expect(kind('a')).toBe('reading')
+  })
+
+  test('I10: shows no reading of another generation to one who has seen a newer container', async () => {
+    const { clock, monitor } = world()
+    monitor.setNodes([node('a')])
+    await clock.advance(1)
+    expect(monitor.latest('a', 'g1' as Generation).kind).toBe('reading')
+    expect(monitor.latest('a', 'g2' as Generation).kind).toBe('unreachable')
+    monitor.setNodes([node('a', { generation: 'g2' as Generation })])
+    await clock.settle()
+    expect(monitor.latest('a', 'g2' as Generation).kind).toBe('reading')
   })
 
   test('I9: keeps a reading while the container can not be inspected', async () => {
