@@ -1,6 +1,6 @@
 import { slotOfName } from '../engine/place.ts'
 import type { Draft } from './draft.ts'
-import { hostRanges } from './port-rules.ts'
+import { hostRanges, type NamedRange } from './port-rules.ts'
 import type { Finding, Path } from './problem.ts'
 import { printPortRange, rangesOverlap } from './quantity.ts'
 
@@ -86,29 +86,46 @@ function sharedKeys<T extends Claimant>(
   })
 }
 
-/** Within one fleet {@link checkPorts} tells of overlaps. */
+/**
+ * Within one fleet {@link checkPorts} tells of overlaps. Every fleet that overlaps another is told so, but not of each
+ * other one: among ranges in order, the earlier one that reaches furthest is overlapped whenever any is.
+ */
 function overlaps<T extends Claimant>(claimants: readonly T[]): Clash<T>[] {
   const ranges = claimants
     .flatMap((claimant) => hostRanges(claimant.draft).map((each) => ({ claimant, ...each })))
     .sort((a, b) => a.range.first - b.range.first)
   const clashes: Clash<T>[] = []
-  for (const [index, one] of ranges.entries()) {
-    for (const other of ranges.slice(index + 1)) {
-      if (!rangesOverlap(one.range, other.range)) break
-      if (one.claimant === other.claimant) continue
-      for (const [mine, theirs] of [
-        [one, other],
-        [other, one],
-      ] as const) {
-        const message =
-          `is ${printPortRange(mine.range)}, which overlaps ${printPortRange(theirs.range)} of fleet ` +
-          `${theirs.claimant.draft.document.metadata.name} in ${theirs.claimant.place(theirs.path)}: choose ports of its own`
-        const finding: Finding = { path: mine.path, at: 'value', message }
-        clashes.push({ claimant: mine.claimant, other: theirs.claimant, finding })
-      }
+  // The furthest reaching range so far, and the furthest reaching one of any other fleet.
+  let furthest: (typeof ranges)[number] | undefined
+  let second: typeof furthest
+  for (const range of ranges) {
+    const other = furthest?.claimant === range.claimant ? second : furthest
+    if (other !== undefined && rangesOverlap(range.range, other.range)) {
+      clashes.push(overlapOf(range, other), overlapOf(other, range))
+    }
+    if (furthest === undefined || range.range.last > furthest.range.last) {
+      if (furthest?.claimant !== range.claimant) second = furthest
+      furthest = range
+    } else if (
+      furthest.claimant !== range.claimant &&
+      (second === undefined || range.range.last > second.range.last)
+    ) {
+      second = range
     }
   }
   return clashes
+}
+
+function overlapOf<T extends Claimant>(
+  mine: NamedRange & { readonly claimant: T },
+  theirs: NamedRange & { readonly claimant: T },
+): Clash<T> {
+  const fleet = theirs.claimant.draft.document.metadata.name
+  const message =
+    `is ${printPortRange(mine.range)}, which overlaps ${printPortRange(theirs.range)} of fleet ` +
+    `${fleet} in ${theirs.claimant.place(theirs.path)}: choose ports of its own`
+  const finding: Finding = { path: mine.path, at: 'value', message }
+  return { claimant: mine.claimant, other: theirs.claimant, finding }
 }
 
 /** A Gluetun container whose name an engine of some fleet would need. */

@@ -458,6 +458,31 @@ describe('two fleets', () => {
     )
   })
 
+  it('are all told of their overlaps, however many there are', () => {
+    const ranges = [
+      '20000-29000',
+      '20100-20200',
+      '25000-26000',
+      '28000-30000',
+      '30000-30100',
+      '40000-40100',
+    ]
+    const documents = ranges.map((ports, index) =>
+      spec({ name: `f${index}`, vpn: vpn('single', `name: g${index}, ports: ${ports}`) }),
+    )
+    const { fleets } = check(documents.join('---\n'))
+    expect(fleets.map(({ fleet }) => fleet.name)).toEqual(['f5'])
+  })
+
+  it('and a thousand more are refused without a crash', () => {
+    const documents = Array.from({ length: 1_000 }, (_, index) =>
+      spec({ name: `f${index}`, vpn: vpn('single', 'name: gg, ports: 20000-20099') }),
+    )
+    const { fleets, problems } = check(documents.join('---\n'))
+    expect(fleets).toEqual([])
+    expect(new Set(problems.map(({ fleet }) => fleet)).size).toBe(1_000)
+  }, 60_000)
+
   it('can not have a node of one named like an engine of the other', () => {
     const second = spec({
       name: 'b',

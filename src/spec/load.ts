@@ -13,7 +13,7 @@ import {
 } from './problem.ts'
 import { checkRules } from './rules.ts'
 import { readSpecFiles, type SpecText } from './spec-files.ts'
-import { readYaml, type YamlDocument } from './yaml-text.ts'
+import { readYaml, type YamlDocument, type YamlText } from './yaml-text.ts'
 
 /** A fleet that is valid by itself and beside all others that were loaded with it. */
 export interface LoadedFleet {
@@ -45,37 +45,39 @@ export async function loadSpecs(paths: readonly string[]): Promise<LoadedSpecs> 
 
 interface Candidate extends Claimant {
   readonly yaml: YamlDocument
+  /** Clashes are added once all candidates are there. */
   readonly findings: Finding[]
 }
 
 /** Checks a set of files, every document by itself and against all others. */
 export function checkSpecs(texts: readonly SpecText[]): LoadedSpecs {
-  const problems: SpecProblem[] = []
-  const candidates: Candidate[] = []
-  for (const { file, text } of texts) {
-    const read = readYaml(file, text)
-    problems.push(...read.problems)
-    if (read.documents.length === 0 && read.problems.length === 0) problems.push(emptyFile(file))
-    for (const yaml of read.documents) {
-      const { findings, draft } = checkShape(yaml.data)
-      if (draft === undefined) {
-        problems.push(...findings.map((each) => problemAt(yaml, each)))
-      } else {
-        candidates.push({
-          yaml,
-          draft,
-          findings: [...findings, ...checkRules(draft)],
-          place: (path) => printPlace({ file, ...yaml.place(path, 'value') }),
-        })
-      }
-    }
-  }
+  const reads = texts.map(({ file, text }) => ({ file, ...readYaml(file, text) }))
+  const checks = reads.flatMap(({ documents }) => documents.map(checkDocument))
+  const candidates = checks.flatMap(({ candidate }) => candidate ?? [])
   for (const { claimant, finding } of findClashes(candidates)) claimant.findings.push(finding)
-  problems.push(
-    ...candidates.flatMap(({ yaml, findings }) => findings.map((each) => problemAt(yaml, each))),
-  )
+  const problems = [
+    ...reads.flatMap((read) => read.problems),
+    ...reads.flatMap((read) => (isEmpty(read) ? [emptyFile(read.file)] : [])),
+    ...checks.flatMap(({ yaml, findings }) => findings.map((each) => problemAt(yaml, each))),
+  ]
   const sound = candidates.filter(({ yaml, findings }) => yaml.isSound && findings.length === 0)
   return { fleets: sound.map(loaded), problems: sortProblems(problems) }
+}
+
+function checkDocument(yaml: YamlDocument) {
+  const { findings, draft } = checkShape(yaml.data)
+  if (draft === undefined) return { yaml, findings, candidate: undefined }
+  const candidate: Candidate = {
+    yaml,
+    draft,
+    findings: [...findings, ...checkRules(draft)],
+    place: (path) => printPlace({ file: yaml.file, ...yaml.place(path, 'value') }),
+  }
+  return { yaml, findings: candidate.findings, candidate }
+}
+
+function isEmpty({ documents, problems }: YamlText): boolean {
+  return documents.length === 0 && problems.length === 0
 }
 
 function loaded({ yaml, draft }: Candidate): LoadedFleet {

@@ -115,7 +115,7 @@ function isOurs(paths: readonly string[], folder: string, name: string): boolean
 }
 
 function snapshotOf({ counted, unsettled }: Settlement): LoadedSpecs {
-  const readings = [...counted.values()]
+  const readings = [...counted.values()].sort((a, b) => (a.file < b.file ? -1 : 1))
   const problems = [
     ...readings.flatMap(({ content }) => ('problem' in content ? [content.problem] : [])),
     ...unsettled.map(beingWritten),
