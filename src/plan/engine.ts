@@ -40,7 +40,9 @@ function nodeOf(container: ObservedEngine, nodes: readonly ObservedNode[]) {
 
 function streamsOn(container: ObservedEngine, { memory, now }: PlanInput, ttlMs: number) {
   // A store that forgot cannot know of the streams of an engine that is older than its memory.
-  const remembers = container.createdAt >= memory.bornAt || now >= memory.bornAt + ttlMs
+  // Docker lists whole seconds, cut off.
+  const isYounger = container.createdAt + 1_000 > memory.bornAt
+  const remembers = isYounger || now >= memory.bornAt + ttlMs
   if (!remembers) return 'unknown'
   const load = memory.streams.get(container.id)
   return load === undefined ? 0 : load.active + load.pending

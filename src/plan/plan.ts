@@ -92,7 +92,7 @@ export function planFleet(input: PlanInput): Plan {
     engines: engineStatuses(world),
     vpns: vpnStatuses(world),
     wakeAt: earliest(
-      [creation.wakeAt, ...world.engines.map((engine) => dueAt(engine, world))],
+      [creation.wakeAt, ...world.engines.flatMap((engine) => dueAt(engine, world))],
       input.now,
     ),
   }

@@ -74,15 +74,21 @@ export function judge(
   return undefined
 }
 
+/** How often the streams of a draining engine are counted, ms: nobody tells when the last one ends. */
+const DRAIN_LOOK_MS = 2_000
+
 /** When an engine wants to be looked at again although nothing else happens. */
-export function dueAt(engine: Engine, world: World): number | undefined {
-  const { memory } = world.input
-  if (engine.phase === 'Draining' && engine.streams === 'unknown')
-    return memory.bornAt + RESERVATION_TTL_MS
-  if (engine.phase === 'Draining' && engine.mark !== undefined) return engine.mark.deadlineAt
+export function dueAt(engine: Engine, world: World): readonly (number | undefined)[] {
+  const { memory, now } = world.input
+  const { phase, streams, mark, container } = engine
+  const isDraining = phase === 'Draining'
   const lastBytes = memory.streams.get(engine.id)?.lastBytesAt
-  // An engine whose API fails while bytes flow is dead 15 s after the last one.
-  if (!engine.container.health.ready && lastBytes !== undefined && engine.phase === 'Running')
-    return lastBytes + NO_BYTES_MS
-  return deathDueAt({ ...engine, input: world.input })
+  return [
+    streams === 'unknown' ? memory.bornAt + RESERVATION_TTL_MS : undefined,
+    isDraining && streams !== 0 ? now + DRAIN_LOOK_MS : undefined,
+    isDraining ? mark?.deadlineAt : undefined,
+    // An engine whose API fails while bytes flow is dead so long after the last one.
+    !container.health.ready && lastBytes !== undefined ? lastBytes + NO_BYTES_MS : undefined,
+    deathDueAt({ ...engine, input: world.input }),
+  ]
 }
