@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ConditionView, EngineView, FleetView } from '../../src/api/view.ts'
-import { isConverged, progressLine } from './progress.ts'
+import { isConverged, progressLine, troubles } from './progress.ts'
 
 const since = '2026-01-01T00:00:00.000Z'
 const readyCondition: ConditionView = {
@@ -91,4 +91,11 @@ test('the progress says how many are ready, which are awaited, and what stands i
   expect(progressLine({ fleets: [fleet({ ready: 1, conditions })], engines })).toBe(
     'demo: 1 of 2 ready · demo.1 (Starting) · ImageMissing: no such image',
   )
+})
+
+test('an edit that was refused is told of a fleet that has converged on the spec before', () => {
+  const refused: ConditionView = { ...readyCondition, type: 'SpecInvalid', message: 'line 3' }
+  const picture = { fleets: [fleet({ conditions: [readyCondition, refused] })], engines: both }
+  expect(isConverged(picture)).toBe(true)
+  expect(troubles(picture)).toEqual(['SpecInvalid: line 3'])
 })

@@ -1,4 +1,5 @@
-import type { EngineView, FleetView } from '../../src/api/view.ts'
+import type { ConditionView, EngineView, FleetView } from '../../src/api/view.ts'
+import { demo } from './demo.ts'
 
 /** What the demo server says of its fleets at one moment. */
 export interface Picture {
@@ -27,17 +28,26 @@ export function isConverged({ fleets, engines }: Picture): boolean {
 
 /** One line: how far it is, and what is awaited. */
 export function progressLine({ fleets, engines }: Picture): string {
-  if (fleets.length === 0) return 'Waiting for acefleet to read its spec'
+  if (fleets.length === 0) return `Waiting for a good fleet in ${demo.spec}`
   return fleets
     .map(({ name, ready, replicas, conditions }) => {
       const awaited = engines
         .filter((engine) => engine.fleet === name && (!engine.ready || !engine.updated))
         .map((engine) => `${engine.name} (${engine.phase})`)
-      const trouble = conditions
-        .filter(({ type, status }) => !calm.has(type) && status === 'True')
-        .map(({ type, message }) => `${type}: ${message}`)
       const count = `${name}: ${ready ?? 0} of ${replicas ?? '?'} ready`
-      return [count, awaited.join(', '), ...trouble].filter((part) => part !== '').join(' · ')
+      const parts = [count, awaited.join(', '), ...troublesOf(conditions)]
+      return parts.filter((part) => part !== '').join(' · ')
     })
     .join(' | ')
+}
+
+/** What stands in the way of any fleet, converged ones included: an edit that was refused, for instance. */
+export function troubles({ fleets }: Picture): readonly string[] {
+  return fleets.flatMap(({ conditions }) => troublesOf(conditions))
+}
+
+function troublesOf(conditions: readonly ConditionView[]): readonly string[] {
+  return conditions
+    .filter(({ type, status }) => !calm.has(type) && status === 'True')
+    .map(({ type, message }) => `${type}: ${message}`)
 }

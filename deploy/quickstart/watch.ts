@@ -4,7 +4,7 @@ import { engineColumns } from '../../src/cli/columns.ts'
 import { printTable, shownColumns } from '../../src/cli/table.ts'
 import { followEvents, readPicture } from './client.ts'
 import { demo } from './demo.ts'
-import { isConverged, type Picture, progressLine } from './progress.ts'
+import { isConverged, type Picture, progressLine, troubles } from './progress.ts'
 import type { Screen } from './screen.ts'
 import type { Server } from './server.ts'
 
@@ -43,10 +43,10 @@ async function showProgress(server: Server, screen: Screen, signal: AbortSignal)
     const picture = await readPicture(server.url)
     if (picture !== undefined && isConverged(picture)) {
       screen.status('')
-      const next = containersOf(picture)
-      if (next !== shown) screen.print(`\n${engineTable(picture.engines)}`)
+      const next = convergedText(picture)
+      if (next.key !== shown) screen.print(next.text)
       if (shown === undefined) screen.print(invitation(server.url, picture))
-      shown = next
+      shown = next.key
     } else {
       screen.status(picture ? progressLine(picture) : 'Waiting for acefleet to answer')
     }
@@ -54,9 +54,14 @@ async function showProgress(server: Server, screen: Screen, signal: AbortSignal)
   }
 }
 
-/** Changes when any engine was replaced, however quickly it went. */
-function containersOf({ engines }: Picture): string {
-  return engines.map(({ name, containerId }) => `${name} ${containerId}`).join()
+/** The table and what stands in the way; `key` changes when either does, the passing of time aside. */
+function convergedText(picture: Picture): { readonly key: string; readonly text: string } {
+  const notes = troubles(picture).map((each) => `! ${each}\n`)
+  const containers = picture.engines.map(({ name, containerId }) => `${name} ${containerId}`)
+  return {
+    key: [...containers, ...notes].join(),
+    text: `\n${engineTable(picture.engines)}${notes.join('')}`,
+  }
 }
 
 /** As `acefleet get engines` prints it. */
