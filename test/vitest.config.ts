@@ -42,6 +42,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/harness/sweep.ts'],
           ...withDocker,
           sequence: { groupOrder: 3 },
         },

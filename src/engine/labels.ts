@@ -9,7 +9,7 @@ export const SLOT_LABEL = 'acefleet.slot'
 export const EPOCH_LABEL = 'acefleet.epoch'
 /** Read by existing tools as well; `true` on the forwarded engine only. */
 export const FORWARDED_LABEL = 'acestream.forwarded'
-export const VPN_LABEL = 'acestream.vpn_container'
+const VPN_LABEL = 'acestream.vpn_container'
 
 const SPEC_HASH = 'acefleet.spec-hash'
 const P2P_PORT = 'acefleet.p2p-port'

@@ -11,18 +11,20 @@ import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { buildStandIns, type StandInImages } from '../standins/build.ts'
-import {
-  type GluetunOptions,
-  type GluetunStandIn,
-  removeLabelled,
-  startGluetun,
-} from './standins.ts'
+import { launchGluetun } from './launch.ts'
+import { type GluetunOptions, type GluetunStandIn, removeLabelled } from './standins.ts'
 
 /** The `spec` of an EngineFleet document, as a user would write it. */
 export type SpecBody = Readonly<Record<string, unknown>>
 
 /** Long enough on a machine that runs three other things; what is measured belongs into a benchmark. */
 const PATIENCE_MS = 90_000
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** A command that becomes acefleet at its end, as `setpriv …` does. */
+  readonly prefix?: readonly string[]
+}
 
 /** One acefleet process with a data directory, a spec file and VPN nodes of its own. */
 export interface Rig extends AsyncDisposable {
@@ -37,10 +39,13 @@ export interface Rig extends AsyncDisposable {
   /** Node names by their letter: `a` is `<fleet>-a`. */
   nodeName(letter: string): string
   /** Starts the process; waits until it listens. */
-  start(options?: { readonly env?: Readonly<Record<string, string>> }): Promise<void>
+  start(options?: StartOptions): Promise<void>
   /** Ends the process and waits. */
   end(signal?: NodeJS.Signals): Promise<number | null>
   signal(signal: NodeJS.Signals): void
+  /** Resolves with the exit code when the process ends by itself. */
+  ended(): Promise<number | null>
+  pid(): number
   /** Writes the spec as an editor does, a new file in the old one's place, and waits until it is accepted. */
   edit(spec: SpecBody): Promise<void>
   addNode(letter: string, options?: Partial<GluetunOptions>): Promise<GluetunStandIn>
@@ -120,19 +125,18 @@ export async function makeRig(): Promise<Rig> {
     dataDir,
     nodes,
     nodeName: (letter) => `${fleet}-${letter}`,
-    async start({ env = {} } = {}) {
+    async start({ env = {}, prefix = [] } = {}) {
       const before = (await log()).length
       const fd = openSync(logFile, 'a')
       const flags = ['run', '--spec', specDir, '--data', dataDir, '--instance', instance]
-      process_ = spawn(
-        process.execPath,
-        [
-          ...['--disable-warning=ExperimentalWarning', 'src/main.ts', ...flags],
-          '--listen',
-          '127.0.0.1:0',
-        ],
-        { stdio: ['ignore', fd, fd], env: { ...process.env, ACEFLEET_LOG_LEVEL: 'debug', ...env } },
-      )
+      const [command = '', ...args] = [
+        ...[...prefix, process.execPath, '--disable-warning=ExperimentalWarning', 'src/main.ts'],
+        ...[...flags, '--listen', '127.0.0.1:0'],
+      ]
+      process_ = spawn(command, args, {
+        stdio: ['ignore', fd, fd],
+        env: { ...process.env, ACEFLEET_LOG_LEVEL: 'debug', ...env },
+      })
       closeSync(fd)
       url = await until('acefleet listens', async () => {
         if (process_?.exitCode !== null) throw new Error(`it exited with ${process_?.exitCode}`)
@@ -140,13 +144,16 @@ export async function makeRig(): Promise<Rig> {
       })
     },
     async end(signal = 'SIGTERM') {
+      process_?.kill(signal)
+      return await rig.ended()
+    },
+    async ended() {
       const ending = process_
       if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null)
         return ending?.exitCode ?? null
-      const over = new Promise<number | null>((resolve) => ending.once('exit', resolve))
-      ending.kill(signal)
-      return await over
+      return await new Promise<number | null>((resolve) => ending.once('exit', resolve))
     },
+    pid: () => process_?.pid ?? -1,
     signal: (signal) => void process_?.kill(signal),
     async edit(spec) {
       const document = {
@@ -166,7 +173,7 @@ export async function makeRig(): Promise<Rig> {
     },
     async addNode(letter, options = {}) {
       const name = `${fleet}-${letter}`
-      const node = await startGluetun(docker, {
+      const node = await launchGluetun(docker, {
         image: images.gluetun,
         name,
         labels,

@@ -94,17 +94,22 @@ export interface EngineState {
   readonly counters: Readonly<Record<string, number>>
 }
 
-/** Creates and starts a Gluetun stand-in and waits until its tunnel is up. A failed start leaves nothing behind. */
-export async function startGluetun(
-  docker: Docker,
-  options: GluetunOptions,
-): Promise<GluetunStandIn> {
-  const env = {
+/** The environment by which a Gluetun stand-in is told its state at start. */
+export function gluetunEnv(options: GluetunOptions): Record<string, string> {
+  return {
     ...(options.port === undefined ? {} : { STANDIN_PORT: String(options.port) }),
     ...(options.publicIp === undefined ? {} : { STANDIN_PUBLIC_IP: options.publicIp }),
     ...(options.apiKey === undefined ? {} : { STANDIN_API_KEY: options.apiKey }),
     ...options.env,
   }
+}
+
+/** Creates and starts a Gluetun stand-in and waits until its tunnel is up. A failed start leaves nothing behind. */
+export async function startGluetun(
+  docker: Docker,
+  options: GluetunOptions,
+): Promise<GluetunStandIn> {
+  const env = gluetunEnv(options)
   const container = await docker.createContainer({
     name: options.name,
     Image: options.image,
