@@ -80,6 +80,12 @@ function conditionOf(error: unknown): PlannedCondition {
   return { type, status: 'True', reason, message }
 }
 
+/** What a pass saw and decided, and the spec that it was planned by: another may rule when it is told. */
+type Picture = Pick<
+  FleetStatus,
+  'generation' | 'specHash' | 'replicas' | 'engines' | 'vpns' | 'observedAt'
+>
+
 export function makeFleetController(
   parts: FleetControllerParts,
   first: RulingSpec,
@@ -96,11 +102,7 @@ export function makeFleetController(
   let isOver = false
   const closing = new AbortController()
 
-  function statusOf(
-    base: Pick<FleetStatus, 'engines' | 'vpns' | 'observedAt'>,
-    planned: readonly PlannedCondition[],
-    lease: Lease,
-  ) {
+  function statusOf(base: Picture, planned: readonly PlannedCondition[], lease: Lease) {
     const { conditions, turns } = mergeConditions(published?.conditions ?? [], planned, clock.now())
     for (const { turned, condition } of turns) {
       const fields = { fleet: name, epoch: lease.epoch, reason: condition.reason }
@@ -110,11 +112,8 @@ export function makeFleetController(
     return {
       ...base,
       fleet: name,
-      generation: spec.generation,
-      specHash: spec.template.specHash,
       epoch: lease.epoch,
       leader: parts.holder,
-      replicas: spec.fleet.replicas,
       ready: base.engines.filter((e) => e.ready).length,
       updated: base.engines.filter((e) => e.updated).length,
       forwarded,
@@ -127,8 +126,10 @@ export function makeFleetController(
       JSON.stringify({ ...status, observedAt: 0 }) ===
       JSON.stringify({ ...published, observedAt: 0 })
     if (isSame && clock.now() - publishedAt < REPUBLISH_MS) return
-    await store.publish(name, lease.epoch, status, endpointsOf(status, spec, lease))
+    // Before it is sent: a write that fails may stand all the same, and what it said must not be taken back (I6).
     published = status
+    publishedAt = -Infinity
+    await store.publish(name, lease.epoch, status, endpointsOf(status, spec, lease))
     publishedAt = clock.now()
   }
 
@@ -145,7 +146,12 @@ export function makeFleetController(
     tell({ type: 'Normal', reason: 'EngineAdopted', message, epoch: current.lease.epoch })
   }
 
-  async function settle(found: Reconciled, current: Term, reconcileId: string): Promise<void> {
+  async function settle(
+    found: Reconciled,
+    planned: RulingSpec,
+    current: Term,
+    reconcileId: string,
+  ): Promise<void> {
     const { plan, conditions, observation } = found
     tellAdopted(found, current)
     if (plan.bookkeeping.some((entry) => entry.kind === 'dropFleet')) {
@@ -154,7 +160,14 @@ export function makeFleetController(
       parts.onDeleted()
       return
     }
-    const base = { engines: plan.engines, vpns: plan.vpns, observedAt: observation.startedAt }
+    const base = {
+      generation: planned.generation,
+      specHash: planned.template.specHash,
+      replicas: planned.fleet.replicas,
+      engines: plan.engines,
+      vpns: plan.vpns,
+      observedAt: observation.startedAt,
+    }
     const status = statusOf(base, conditions, current.lease)
     for (const change of changesBetween(published, status))
       tell({ ...change, epoch: current.lease.epoch, reconcileId })
@@ -208,10 +221,11 @@ export function makeFleetController(
     const reconcileId = parts.newReconcileId()
     try {
       await recallStatus()
-      const found = await reconcile(parts, spec, current, reconcileId, signal)
+      const planned = spec
+      const found = await reconcile(parts, planned, current, reconcileId, signal)
       if (found.kind === 'postponed') return parts.wakeAt(found.until)
       recovered()
-      await settle(found, current, reconcileId)
+      await settle(found, planned, current, reconcileId)
     } catch (error) {
       if (closing.signal.aborted || current.lease.lost.aborted) return
       if (error instanceof LeaseLost || error instanceof StaleEpoch) return loseLease(error)

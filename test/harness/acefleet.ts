@@ -46,7 +46,7 @@ export interface Rig extends AsyncDisposable {
   /** Resolves with the exit code when the process ends by itself. */
   ended(): Promise<number | null>
   pid(): number
-  /** Writes the spec as an editor does, a new file in the old one's place, and waits until it is accepted. */
+  /** Writes the spec as an editor does, a new file in the old one's place, and waits until the fleet is planned by it. */
   edit(spec: SpecBody): Promise<void>
   addNode(letter: string, options?: Partial<GluetunOptions>): Promise<GluetunStandIn>
   get<T>(path: string): Promise<T>
@@ -79,8 +79,6 @@ export async function makeRig(): Promise<Rig> {
   const nodes: Record<string, GluetunStandIn> = {}
   let process_: ChildProcess | undefined
   let url = ''
-  /** Unix ms of the last accepted edit: an older picture tells nothing of it. */
-  let acceptedAt = 0
 
   async function log(): Promise<string> {
     return await readFile(logFile, 'utf8').catch(() => '')
@@ -168,8 +166,7 @@ export async function makeRig(): Promise<Rig> {
       await writeFile(`${file}.new`, stringify(document))
       await rename(`${file}.new`, file)
       if (!isRunning) return
-      await until('the edit is accepted', async () => (await fleetView()).generation !== before)
-      acceptedAt = Date.now()
+      await until('the edit rules', async () => (await fleetView()).generation !== before)
     },
     async addNode(letter, options = {}) {
       const name = `${fleet}-${letter}`
@@ -207,9 +204,7 @@ export async function makeRig(): Promise<Rig> {
           .join('; ')
         const isReady = view.conditions.some((c) => c.type === 'Ready' && c.status === 'True')
         const isBusy = view.conditions.some((c) => c.type === 'Reconciling')
-        const isNew = Date.parse(view.observedAt ?? '') >= acceptedAt
-        const isSo =
-          isNew && isReady && !isBusy && view.replicas === replicas && listed.length === replicas
+        const isSo = isReady && !isBusy && view.replicas === replicas && listed.length === replicas
         if (!isSo || !listed.every((e) => e.updated))
           throw new Error(`${listed.length} engines; ${conditions}`)
         return listed
