@@ -42,8 +42,8 @@ export interface Executor extends AsyncDisposable {
 const FAILED: Readonly<Record<Action['verb'], EventReason>> = {
   create: 'CreateFailed',
   start: 'StartFailed',
-  noteReady: 'StopFailed',
-  drain: 'StopFailed',
+  noteReady: 'NoteFailed',
+  drain: 'NoteFailed',
   stop: 'StopFailed',
   remove: 'RemoveFailed',
 }

@@ -138,8 +138,8 @@ export function makeFleetController(
   }
 
   function tellAdopted(found: Reconciled, current: Term): void {
-    if (current.hasAdopted) return
-    current.hasAdopted = true
+    if (current.hasToldFound) return
+    current.hasToldFound = true
     const running = found.observation.engines.filter((e) => e.state === 'running')
     if (running.length === 0) return
     const message = `adopted ${running.length} running engines: ${running.map((e) => e.name).join(', ')}`

@@ -74,12 +74,16 @@ async function observeFresh(
   return undefined
 }
 
-/** Whether some running engine has not been probed by this process, which has only just begun to lead. */
+/** Whether an engine that was there before this term has not been probed by this process yet. */
 function isCold(observation: Observation, term: Term, now: number): boolean {
   if (now - term.beganAt > PROBE.patienceMs) return false
   return observation.engines.some(
-    ({ state, health }) =>
-      state === 'running' && !health.ready && health.failures === 0 && health.lastError === '',
+    ({ id, state, health }) =>
+      term.found?.has(id) &&
+      state === 'running' &&
+      !health.ready &&
+      health.failures === 0 &&
+      health.lastError === '',
   )
 }
 
@@ -125,6 +129,7 @@ export async function reconcile(
   const observation = await observeFresh(parts, spec, term, before, signal)
   const lookedAt = clock.now()
   if (observation === undefined) return { kind: 'postponed', until: lookedAt }
+  term.found ??= new Set(observation.engines.map((engine) => engine.id))
   if (isCold(observation, term, lookedAt))
     return { kind: 'postponed', until: lookedAt + PROBE.lookMs }
   executor.settle(observation)

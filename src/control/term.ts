@@ -1,6 +1,6 @@
 import { type Executor, makeExecutor } from '../act/executor.ts'
 import { type Images, makeImages } from '../act/images.ts'
-import type { Docker } from '../docker/port.ts'
+import type { ContainerId, Docker } from '../docker/port.ts'
 import type { Lease } from '../lease/lease.ts'
 import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
@@ -24,8 +24,10 @@ export interface Term extends AsyncDisposable {
   readonly images: Images
   /** Unix ms. */
   readonly beganAt: number
-  /** Whether engines found at the beginning were told of. */
-  hasAdopted: boolean
+  /** Engines that the first look found; undefined until then. Owned by reconcile. */
+  found: ReadonlySet<ContainerId> | undefined
+  /** Whether they were told of. Owned by the fleet controller. */
+  hasToldFound: boolean
 }
 
 export function beginTerm(parts: TermParts): Term {
@@ -42,7 +44,8 @@ export function beginTerm(parts: TermParts): Term {
     executor,
     images,
     beganAt: clock.now(),
-    hasAdopted: false,
+    found: undefined,
+    hasToldFound: false,
     async [Symbol.asyncDispose]() {
       await executor[Symbol.asyncDispose]()
       await images[Symbol.asyncDispose]()

@@ -22,6 +22,7 @@ export type EventReason =
   | 'StartFailed'
   | 'StopFailed'
   | 'RemoveFailed'
+  | 'NoteFailed'
   | 'NameTaken'
   | 'OutcomeUnknown'
   | 'OutcomeResolved'
