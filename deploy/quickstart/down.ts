@@ -1,19 +1,15 @@
 import { rmSync } from 'node:fs'
 import type Docker from 'dockerode'
+import { requireDocker } from '../setup/docker.ts'
 import type { Say } from '../setup/root.ts'
 import { findSeat } from '../setup/seat.ts'
-import { SetupError } from '../setup/setup-error.ts'
 import { demo } from './demo.ts'
 import { endProcess, forgetRun, livingRun } from './run-file.ts'
 
 /** Removes what the quickstart made: processes, engines, VPN nodes, images and data. */
 export async function takeDown(say: Say): Promise<void> {
   const seat = findSeat()
-  await seat.ping().catch((error: Error) => {
-    throw new SetupError(
-      `Docker at ${seat.url} does not answer, so nothing is removed: ${error.message}`,
-    )
-  })
+  await requireDocker(seat)
   const run = livingRun()
   for (const pid of [run?.quickstart, run?.server]) {
     if (pid === undefined) continue

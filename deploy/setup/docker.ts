@@ -23,12 +23,8 @@ type Reach = { readonly kind: 'up' | 'absent' | 'forbidden' | 'ill'; readonly re
  * does before it does it.
  */
 export async function ensureDocker(seat: DockerSeat, logFile: string, say: Say): Promise<void> {
-  const first = await reach(seat)
+  const first = await requireAllowed(seat)
   if (first.kind === 'up') return
-  if (first.kind === 'forbidden') return joinGroup(seat)
-  if (first.kind === 'ill') {
-    throw new SetupError(`Docker at ${seat.url} does not answer properly: ${first.reason}`)
-  }
   if (seat.isChosen) {
     throw new SetupError(
       `No Docker answers at ${seat.url} (${first.reason}). You chose it by DOCKER_HOST or a docker context: start it, or unset that to use this machine's own.`,
@@ -38,12 +34,26 @@ export async function ensureDocker(seat: DockerSeat, logFile: string, say: Say):
   if (isNew) install(say)
   const isThere = async () => ['up', 'forbidden'].includes((await reach(seat)).kind)
   if (!(await isThere())) await startDaemon(logFile, isThere, say)
-  const last = await reach(seat)
-  if (last.kind === 'forbidden') {
-    if (isNew) addToGroup(say)
-    return joinGroup(seat)
+  if (isNew && (await reach(seat)).kind === 'forbidden') addToGroup(say)
+  await requireDocker(seat)
+}
+
+/** Takes a running daemon for granted and starts nothing. */
+export async function requireDocker(seat: DockerSeat): Promise<void> {
+  const { kind, reason } = await requireAllowed(seat)
+  if (kind !== 'up') throw new SetupError(`No Docker answers at ${seat.url}: ${reason}`)
+}
+
+/** Whether a daemon is there, which this user may use. */
+async function requireAllowed(seat: DockerSeat): Promise<Reach> {
+  const answer = await reach(seat)
+  if (answer.kind === 'forbidden') joinGroup(seat)
+  if (answer.kind === 'ill') {
+    throw new SetupError(
+      `Docker at ${seat.url} does not answer as it should: ${answer.reason}. Look at its log, and start it again.`,
+    )
   }
-  if (last.kind !== 'up') throw new SetupError(`Docker at ${seat.url}: ${last.reason}`)
+  return answer
 }
 
 async function reach(seat: DockerSeat): Promise<Reach> {
@@ -52,6 +62,8 @@ async function reach(seat: DockerSeat): Promise<Reach> {
     return { kind: 'up', reason: '' }
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
+    if (code === 'ECONNRESET')
+      return { kind: 'ill', reason: 'it took the call and hung up, or hangs' }
     if (code === 'EACCES' || code === 'EPERM') return { kind: 'forbidden', reason: message }
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return { kind: 'absent', reason: message }
     return { kind: 'ill', reason: message }
@@ -69,6 +81,7 @@ function addToGroup(say: Say): void {
   const { username } = userInfo()
   const purpose = `Letting ${username} use Docker (this amounts to root on this machine)`
   asRoot(['usermod', '-aG', 'docker', username], purpose, say)
+  say('For docker commands of your own, log in again first.')
 }
 
 /** The user may be in the group `docker` since after this session began: then the command is begun anew within it. */
