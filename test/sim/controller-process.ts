@@ -1,0 +1,129 @@
+import { type Fleets, makeFleets } from '../../src/control/fleets.ts'
+import type { Docker } from '../../src/docker/port.ts'
+import type { DesiredFleet } from '../../src/spec/decision.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { NewFleetEvent } from '../../src/telemetry/event.ts'
+import { makeLogger } from '../../src/telemetry/log.ts'
+import type { EngineWorld } from './engine-world.ts'
+import type { FakeDocker } from './fake-docker.ts'
+import type { Random } from './random.ts'
+import type { SimLeases } from './sim-leases.ts'
+import type { SimProcess } from './sim-process.ts'
+import { type StoreHooks, storeClient } from './sim-store.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import type { VpnWorld } from './vpn-world.ts'
+
+/** As in app.ts: twice the limit of one Docker call, ms. */
+const PATIENCE_MS = 30_000
+
+/** Wrong implementations of the ports, for tests of the tests. */
+export interface Decorators {
+  readonly docker?: (docker: Docker, random: Random) => Docker
+  readonly store?: (store: Store) => Store
+}
+
+export interface ControllerParts {
+  readonly clock: VirtualClock
+  readonly docker: FakeDocker
+  readonly store: Store
+  readonly storeHooks: StoreHooks
+  readonly leases: SimLeases
+  readonly vpns: VpnWorld
+  readonly engines: EngineWorld
+  readonly random: Random
+  readonly decorators: Decorators
+  readonly say: (who: string, line: string) => void
+  readonly onBroken: (error: unknown) => void
+}
+
+/** One run of the controller, from its start to its end or death. */
+export interface ControllerRun {
+  readonly process: SimProcess
+  /** Unix ms at which the latest list that it got was asked for; -Infinity before the first. */
+  readonly listedAt: () => number
+  rule(desired: DesiredFleet): void
+  wake(fleet: string): void
+  kill(): void
+  /** SIGTERM: everything is put down in order. */
+  end(): Promise<void>
+}
+
+/** Notes when the pictures that a process has seen were taken. */
+function withListTimes(docker: Docker, clock: VirtualClock) {
+  let listedAt = -Infinity
+  const watched: Docker = {
+    ...docker,
+    async list(signal) {
+      const asked = clock.now()
+      const rows = await docker.list(signal)
+      listedAt = Math.max(listedAt, asked)
+      return rows
+    },
+  }
+  return { docker: watched, listedAt: () => listedAt }
+}
+
+function describe({ reason, message }: NewFleetEvent): string {
+  return `· ${reason}: ${message.split('\n')[0]}`
+}
+
+/** Starts one run of the controller, put together as app.ts does it, but for files and HTTP. */
+export function startController(
+  parts: ControllerParts,
+  name: string,
+  first: DesiredFleet,
+): ControllerRun {
+  const { clock, vpns, engines, leases, say, decorators } = parts
+  const process = clock.process(name)
+  const random = parts.random.fork(name)
+  const own = storeClient(parts.store, process, parts.storeHooks)
+  const store = decorators.store?.(own) ?? own
+  const { docker, listedAt } = withListTimes(parts.docker.client(process), clock)
+  const log = makeLogger({
+    level: 'error',
+    pretty: false,
+    colour: false,
+    clock,
+    to: {
+      // To lose a lease while campaigning is the weather; anything else of this level should not exist.
+      write: (line) => {
+        if (!line.includes('ACE_LEASE_LOST')) parts.onBroken(new Error(`${name} logged ${line}`))
+      },
+    },
+  })
+  let reconciles = 0
+  const fleets: Fleets = makeFleets({
+    instance: 'default',
+    docker: decorators.docker?.(docker, random.fork('bug')) ?? docker,
+    store,
+    leases: leases.source(process),
+    probe: engines.probe(process),
+    readControl: vpns.readControl(process),
+    clock: process.clock,
+    random: random.next,
+    record: (event) => say(name, describe(event)),
+    log,
+    newReconcileId: () => `${name}/${++reconciles}`,
+    holder: name,
+    patienceMs: PATIENCE_MS,
+  })
+  const ending = new AbortController()
+  const guard = (work: Promise<unknown>) =>
+    void work.catch((error: unknown) => {
+      if (process.state !== 'dead' && !ending.signal.aborted) parts.onBroken(error)
+    })
+  guard(fleets.rule([first]))
+  guard(fleets.followEvents(ending.signal))
+  return {
+    process,
+    listedAt,
+    rule: (desired) => guard(fleets.rule([desired])),
+    wake: (fleet) => fleets.wake(fleet),
+    kill: () => process.kill(),
+    async end() {
+      ending.abort(new Error('SIGTERM'))
+      await fleets[Symbol.asyncDispose]()
+      process.kill()
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import type { ContainerId } from '../../src/docker/port.ts'
+import type { Probe, ProbeResult } from '../../src/engine/client.ts'
+import type { FakeDocker, WorldContainer } from './fake-docker.ts'
+import type { Random } from './random.ts'
+import { IMAGES } from './sim-fleet.ts'
+import type { SimProcess } from './sim-process.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import { type Effect, isAlive } from './world-container.ts'
+
+/** What an engine's process does in this run of it. */
+export interface EngineRun {
+  /** Unix ms of its first good answer; Infinity when it never comes up. */
+  readonly readyAt: number
+  /** Unix ms since which its API hangs. */
+  hungSince: number | undefined
+}
+
+export interface EngineWorldParts {
+  readonly docker: FakeDocker
+  readonly clock: VirtualClock
+  readonly random: Random
+}
+
+/** How often engines start badly, as a share of starts. */
+export interface EngineWeather {
+  readonly dies: number
+  readonly isSlow: number
+  readonly neverComesUp: number
+}
+
+export const FAIR: EngineWeather = { dies: 0, isSlow: 0, neverComesUp: 0 }
+
+/** The engines' processes of a world, and the way to them. */
+export class EngineWorld {
+  readonly #parts: EngineWorldParts
+  readonly #runs = new Map<ContainerId, EngineRun>()
+  weather: EngineWeather = FAIR
+  /** Unix ms since which no engine can be reached from the controller. */
+  wayGoneSince: number | undefined
+
+  constructor(parts: EngineWorldParts) {
+    this.#parts = parts
+  }
+
+  run(id: ContainerId): Readonly<EngineRun> | undefined {
+    return this.#runs.get(id)
+  }
+
+  /** To be told of every effect. */
+  onEffect({ verb, container, at }: Effect): void {
+    const { docker, clock, random } = this.#parts
+    if (verb !== 'start' || !('acefleet.fleet' in container.labels)) return
+    const { dies, isSlow, neverComesUp } = this.weather
+    const isBad = container.image === IMAGES.bad || random.chance(neverComesUp)
+    const delay = random.chance(isSlow) ? random.int(5_000, 40_000) : random.int(50, 2_500)
+    this.#runs.set(container.id, { readyAt: isBad ? Infinity : at + delay, hungSince: undefined })
+    if (!random.chance(dies)) return
+    clock.timer(random.int(10, 20_000), () => {
+      const found = docker.world().find((each) => each.id === container.id)
+      if (found?.startedAtText === container.startedAtText && isAlive(found))
+        docker.kill(container.id, 1)
+    })
+  }
+
+  hang(id: ContainerId): void {
+    const run = this.#runs.get(id)
+    if (run !== undefined) run.hungSince ??= this.#parts.clock.now()
+  }
+
+  wake(id: ContainerId): void {
+    const run = this.#runs.get(id)
+    if (run !== undefined) run.hungSince = undefined
+  }
+
+  /** Whether its API gives good answers to whoever can reach it. */
+  answers(container: WorldContainer): boolean {
+    const run = this.#runs.get(container.id)
+    return (
+      container.isReachable &&
+      run !== undefined &&
+      run.hungSince === undefined &&
+      this.#parts.clock.now() >= run.readyAt
+    )
+  }
+
+  /** One process's way to the engines. */
+  probe(process: SimProcess): Probe {
+    const latency = this.#parts.random.fork(`probe ${process.name}`)
+    return async (url, { timeoutMs, signal }): Promise<ProbeResult> => {
+      await process.clock.sleep(latency.int(1, 8), signal)
+      const { hostname, port } = new URL(url)
+      const engine = this.#at(hostname, port)
+      const isSilent = this.wayGoneSince !== undefined
+      const run = engine === undefined ? undefined : this.#runs.get(engine.id)
+      if (isSilent || run?.hungSince !== undefined) {
+        await process.clock.sleep(timeoutMs, signal)
+        return { kind: 'failed', message: 'no answer in time', silent: true }
+      }
+      if (engine !== undefined && this.answers(engine)) return { kind: 'ready' }
+      return { kind: 'failed', message: 'connection refused', silent: true }
+    }
+  }
+
+  /** Who listens at an address: on the host itself, or in the namespace that has it. */
+  #at(hostname: string, port: string): WorldContainer | undefined {
+    const all = this.#parts.docker.world()
+    const owner = all.find((each) => Object.values(each.addresses).includes(hostname))
+    return all.find(
+      (each) =>
+        each.isReachable &&
+        each.labels['acestream.http_port'] === port &&
+        (hostname === '127.0.0.1' ? each.spec.publish.length > 0 : each.netns === owner?.netns),
+    )
+  }
+}

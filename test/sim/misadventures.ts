@@ -1,0 +1,232 @@
+import type { ContainerId } from '../../src/docker/port.ts'
+import type { WorldContainer } from './fake-docker.ts'
+import { isOurs } from './judge.ts'
+import { editFleet } from './sim-fleet.ts'
+import type { World } from './world.ts'
+import { isAlive } from './world-container.ts'
+
+/** Things that happen to a world, by chance. Each does nothing where it does not apply. */
+type Misadventure = (world: World) => void | Promise<void>
+
+function ours(world: World): readonly WorldContainer[] {
+  return world.docker.world().filter((each) => isOurs(each, world.fleet().name))
+}
+
+function someone(world: World): WorldContainer | undefined {
+  const running = ours(world).filter(isAlive)
+  return running.length === 0 ? undefined : world.random.pick(running)
+}
+
+function someNode(world: World): string | undefined {
+  const names = world.fleet().vpn.nodes.map(({ name }) => name)
+  return names.length === 0 ? undefined : world.random.pick(names)
+}
+
+const exists = (world: World, name: string) => world.docker.world().some((c) => c.name === name)
+
+/** After a while, unless all has become calm. */
+function later(world: World, ms: readonly [number, number], act: () => void): void {
+  const timer = world.clock.timer(world.random.int(...ms), act)
+  world.pending.push(timer)
+}
+
+function onNode(act: (world: World, name: string) => void): Misadventure {
+  return (world) => {
+    const name = someNode(world)
+    if (name !== undefined && exists(world, name)) act(world, name)
+  }
+}
+
+function onEngine(act: (world: World, engine: WorldContainer) => void): Misadventure {
+  return (world) => {
+    const engine = someone(world)
+    if (engine !== undefined) act(world, engine)
+  }
+}
+
+type Labels = Readonly<Record<string, string>>
+
+/** A container that nobody asked a controller for, in a place that concerns the fleet. */
+function intrude(world: World, isOursByLabel: boolean): void {
+  const { random, docker } = world
+  const { name: fleet, replicas } = world.fleet()
+  const node = someNode(world)
+  const networkMode =
+    node !== undefined && exists(world, node) && random.chance(0.8) ? `container:${node}` : 'bridge'
+  const slot = random.pick([String(random.int(0, replicas)), 'forwarded'])
+  const name = isOursByLabel
+    ? random.pick([`acestream-${random.int(1, 99)}`, `${fleet}.${slot}`])
+    : random.pick([`${fleet}.${slot}`, `other-${random.int(1, 99)}`])
+  if (exists(world, name)) return
+  const forwarded: Labels = random.chance(0.6) ? { 'acestream.forwarded': 'true' } : {}
+  const mine: Labels = {
+    'acefleet.instance': 'default',
+    'acefleet.fleet': fleet,
+    'acefleet.slot': slot,
+    'acefleet.epoch': '1',
+    'acestream.http_port': String(random.int(30_000, 31_000)),
+  }
+  const labels = { ...forwarded, ...(isOursByLabel ? mine : {}) }
+  try {
+    docker.place({ name, image: 'old:1', labels, networkMode, isStarted: random.chance(0.8) })
+  } catch {
+    // Its VPN node does not run: it stays created.
+  }
+}
+
+/** The user's requests, as the API writes them. */
+async function request(world: World): Promise<void> {
+  const { random, store } = world
+  const fleet = world.fleet().name
+  const node = someNode(world)
+  const engine = someone(world)
+  if (random.chance(0.5) && engine !== undefined) {
+    world.say('user', `drains ${engine.name}`)
+    await store.addRequest(fleet, { kind: 'drainEngine', containerId: engine.id as ContainerId })
+  } else if (node !== undefined && world.fleet().vpn.nodes.length > 1) {
+    const kind = random.pick(['cordon', 'drainNode'] as const)
+    world.say('user', `${kind} ${node}`)
+    await store.addRequest(fleet, { kind, node })
+    later(world, [2_000, 30_000], () => {
+      world.say('user', `no ${kind} ${node}`)
+      void store.removeRequest(fleet, { kind, node })
+    })
+  }
+  for (const run of world.controllers()) run.wake(fleet)
+}
+
+const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
+  'engine dies': onEngine(({ docker, random }, { id }) =>
+    docker.kill(id, random.pick([0, 1, 137])),
+  ),
+  'engine hangs': onEngine((world, { id }) => {
+    world.engines.hang(id)
+    if (world.random.chance(0.4))
+      later(world, [500, 20_000], () => {
+        if (world.engines.run(id)?.hungSince === undefined) return
+        world.engines.wake(id)
+        world.judge.onWake(id)
+      })
+  }),
+  'engine is removed': onEngine(({ docker }, { id }) => docker.destroy(id)),
+  'engine is renamed': onEngine(({ docker, random }, { id }) => {
+    if (random.chance(0.3)) docker.renameTo(id, `renamed-${random.int(1, 1_000_000)}`)
+  }),
+  'node restarts': onNode(({ docker }, name) => docker.restart(name)),
+  'node stops': onNode((world, name) => {
+    if (!isAlive(world.docker.container(name))) return
+    world.docker.halt(name)
+    later(world, [500, 40_000], () => revive(world, name))
+  }),
+  'node is recreated': onNode(({ docker }, name) => void docker.recreate(name)),
+  'node is removed': onNode((world, name) => {
+    world.docker.destroy(name)
+    later(world, [500, 40_000], () => revive(world, name))
+  }),
+  'vpn stops': onNode((world, name) => {
+    world.vpns.halt(name, world.random.pick(['stopped', 'crashed']))
+    later(world, [500, 40_000], () => world.vpns.resume(name))
+  }),
+  'control server away': onNode((world, name) => {
+    world.vpns.setControl(name, world.random.pick(['away', 'refuses']))
+    later(world, [500, 60_000], () => world.vpns.setControl(name, 'answers'))
+  }),
+  'port changes': onNode(({ vpns, random }, name) => vpns.offer(name, random.int(40_000, 60_000))),
+  'port is lost': onNode((world, name) => {
+    world.vpns.offer(name, 0)
+    later(world, [500, 80_000], () => world.vpns.offer(name, world.random.int(40_000, 60_000)))
+  }),
+  'way to engines gone': (world) => {
+    if (world.engines.wayGoneSince !== undefined) return
+    world.engines.wayGoneSince = world.clock.now()
+    later(world, [500, 25_000], () => wayBack(world))
+  },
+  'daemon away': (world) => {
+    world.docker.setDown(true)
+    later(world, [200, 20_000], () => world.docker.setDown(false))
+  },
+  'events cut': ({ docker }) => docker.cutEvents(),
+  intruder: (world) => intrude(world, false),
+  'older version': (world) => intrude(world, true),
+  edit: (world) => world.rule(editFleet(world.fleet(), world.random).fleet),
+  request,
+  viewer: (world) => world.viewers.come(world.random.int(2_000, 60_000)),
+  viewers: async (world) => {
+    for (let i = 0; i < 5; i++) await world.viewers.come(world.random.int(2_000, 60_000))
+  },
+  'lease server away': (world) => {
+    world.leases.isAway = true
+    later(world, [500, 15_000], () => {
+      world.leases.isAway = false
+    })
+  },
+  'controller dies': (world) => {
+    for (const run of world.controllers().slice(0, 1)) run.kill()
+  },
+  'controller ends': (world) => {
+    for (const run of world.controllers().slice(0, 1))
+      if (run.process.state === 'running') void run.end()
+  },
+  'controller is paused': (world) => {
+    for (const run of world.controllers().slice(0, 1)) {
+      run.process.pause()
+      later(world, [100, 20_000], () => run.process.resume(world.random.pick(['io', 'timers'])))
+    }
+  },
+}
+
+const NAMES = Object.keys(MISADVENTURES)
+
+export function wayBack(world: World): void {
+  if (world.engines.wayGoneSince === undefined) return
+  world.engines.wayGoneSince = undefined
+  world.judge.onWayBack()
+}
+
+/** Puts a node's container back, if need be, and running. */
+export function revive(world: World, name: string): void {
+  const { docker } = world
+  if (!exists(world, name)) docker.place({ name, image: 'gluetun', health: 'healthy' })
+  else if (!isAlive(docker.container(name))) docker.startUp(name)
+}
+
+/** One thing happens. */
+export async function befall(world: World, names: readonly string[] = NAMES): Promise<void> {
+  const name = world.random.pick(names)
+  world.say('world', `*** ${name}`)
+  await MISADVENTURES[name]?.(world)
+}
+
+/** What a seed's weather is made of: some of all that can happen. */
+export function drawNames(world: World): readonly string[] {
+  const share = world.random.pick([0.15, 0.4, 1])
+  const chosen = NAMES.filter(() => world.random.chance(share))
+  return chosen.length === 0 ? NAMES : chosen
+}
+
+/** All faults and edits end: nodes run, ways are open, foreign containers in the fleet's names are gone. */
+export async function calm(world: World): Promise<void> {
+  const { docker, vpns, engines, leases, store, viewers } = world
+  const fleet = world.fleet().name
+  for (const timer of world.pending.splice(0)) timer[Symbol.dispose]()
+  docker.setDown(false)
+  leases.isAway = false
+  wayBack(world)
+  for (const run of world.controllers()) run.process.resume()
+  for (const { name } of world.fleet().vpn.nodes) {
+    revive(world, name)
+    vpns.resume(name)
+    vpns.setControl(name, 'answers')
+    if (vpns.tunnel(name).offered === 0 && world.random.chance(0.7))
+      vpns.offer(name, world.random.int(40_000, 60_000))
+  }
+  for (const each of docker.world()) {
+    const holdsName = each.name.startsWith(`${fleet}.`) && !isOurs(each, fleet)
+    if (holdsName) docker.destroy(each.id)
+  }
+  engines.weather = { dies: 0, isSlow: 0, neverComesUp: 0 }
+  await viewers.leave()
+  const { requests } = await store.readFleet(fleet, world.clock.now())
+  for (const each of requests)
+    if (each.kind !== 'drainEngine') await store.removeRequest(fleet, each)
+}

@@ -1,0 +1,140 @@
+import type { Decorators } from './controller-process.ts'
+import { flaws, type Goal } from './converged.ts'
+import { befall, calm, drawNames } from './misadventures.ts'
+import { drawClimate, makeMisfortune } from './misfortune.ts'
+import { makeRandom } from './random.ts'
+import { drawFleet, lastEdit } from './sim-fleet.ts'
+import { makeWorld, type World } from './world.ts'
+
+/** Virtual time within which a fleet must have converged once all is calm: the longest back-off, twice, and a drain. */
+const CONVERGE_MS = 1_200_000
+/** So long it must have been what the spec says before it counts as converged. */
+const STEADY_MS = 3_000
+/** More than one resync. */
+const REST_MS = 70_000
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly isTraced?: boolean
+  readonly decorators?: Decorators
+}
+
+export interface Outcome {
+  readonly seed: number
+  /** Empty when every invariant held. */
+  readonly violations: readonly string[]
+  readonly trace: readonly string[]
+  /** Virtual ms. */
+  readonly tookMs: number
+}
+
+function stamp(ms: number): string {
+  return `${(ms / 1000).toFixed(3).padStart(9)}s`
+}
+
+/** Runs one seed from beginning to end. The same seed gives the same run. */
+export async function simulate(options: SimulationOptions): Promise<Outcome> {
+  const { seed, isTraced = false, decorators = {} } = options
+  const random = makeRandom(seed)
+  const trace: string[] = []
+  const fleet = drawFleet(random.fork('fleet'))
+  let clock: World['clock'] | undefined
+  const say = isTraced
+    ? (who: string, line: string) =>
+        void trace.push(`${stamp(clock?.monotonic() ?? 0)} ${who.padEnd(13)} ${line}`)
+    : () => {}
+  await using world = await makeWorld({
+    fleet,
+    random: random.fork('world'),
+    say,
+    decorators,
+    isLock: random.chance(0.5),
+  })
+  clock = world.clock
+  say('seed', `${seed}: ${JSON.stringify(fleet)}`)
+  await storm(world, seed)
+  if (world.judge.violations.length === 0) await convergeAndRest(world)
+  const tookMs = world.clock.monotonic()
+  return { seed, violations: world.judge.violations, trace, tookMs }
+}
+
+const isOver = (world: World) => () => world.judge.violations.length > 0
+
+/** Runs virtual time, but not beyond a violation. */
+async function run(world: World, ms: number): Promise<void> {
+  await world.clock.runUntil(isOver(world), ms)
+}
+
+/** A time of faults and edits. */
+async function storm(world: World, seed: number): Promise<void> {
+  const random = makeRandom(seed).fork('storm')
+  const climate = drawClimate(random)
+  const misfortune = makeMisfortune(climate, random.fork('misfortune'))
+  world.say('seed', JSON.stringify(climate))
+  const controllers = random.chance(0.3) ? 2 : 1
+  for (let i = 0; i < controllers; i++) world.start()
+  if (random.chance(0.5)) await run(world, random.int(0, 20_000))
+  world.fate = {
+    docker: misfortune.docker,
+    store: misfortune.store,
+    storeLatencyMs: () =>
+      climate.storeLatencyMs === 0 ? 0 : random.int(0, climate.storeLatencyMs),
+    crash: misfortune.crash,
+  }
+  world.docker.eventFate = misfortune.event
+  if (random.chance(0.5)) world.engines.weather = { dies: 0.1, isSlow: 0.15, neverComesUp: 0.05 }
+  const names = drawNames(world)
+  const pauseMs = random.pick([1_000, 5_000, 12_000])
+  const end = world.clock.monotonic() + random.int(10_000, 120_000)
+  while (world.clock.monotonic() < end && !isOver(world)()) {
+    await befall(world, names)
+    await run(world, random.int(1, pauseMs))
+    while (world.controllers().length < controllers) {
+      await run(world, random.int(10, 3_000))
+      world.start()
+    }
+  }
+  world.fate = {
+    docker: () => undefined,
+    store: () => undefined,
+    storeLatencyMs: world.fate.storeLatencyMs,
+    crash: () => undefined,
+  }
+  world.docker.eventFate = () => undefined
+  world.say('world', '*** faults and edits end')
+  await calm(world)
+  const last = lastEdit(world.fleet())
+  if (last !== world.fleet()) world.rule(last)
+}
+
+/** L1: the fleet reaches the spec and stays there; further passes change nothing. */
+export async function convergeAndRest(world: World): Promise<void> {
+  const goal: Goal = { ...world, fleet: world.fleet(), cordoned: new Set(), drained: new Set() }
+  const end = world.clock.monotonic() + CONVERGE_MS
+  let since = Infinity
+  let wrong: readonly string[] = []
+  while (!isOver(world)() && world.clock.monotonic() < end) {
+    wrong = flaws(goal)
+    if (wrong.length > 0) since = Infinity
+    else since = Math.min(since, world.clock.monotonic())
+    if (world.clock.monotonic() - since >= STEADY_MS) break
+    await run(world, 500)
+  }
+  if (isOver(world)()) return
+  if (wrong.length > 0) {
+    world.judge.violations.push(
+      `L1: not converged after ${CONVERGE_MS / 1000} s: ${wrong.join('; ')}`,
+    )
+    return
+  }
+  world.say('world', '*** converged')
+  const effects = world.docker.history.length
+  for (let i = 0; i < 7; i++) {
+    await run(world, REST_MS / 7)
+    for (const each of world.controllers()) each.wake(world.fleet().name)
+  }
+  const changes = world.docker.history.slice(effects)
+  for (const { verb, container } of changes)
+    world.judge.violations.push(`L1: ${verb} of ${container.name} after the fleet had converged`)
+  for (const flaw of flaws(goal)) world.judge.violations.push(`L1: ${flaw} after it had converged`)
+}

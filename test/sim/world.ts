@@ -1,0 +1,214 @@
+import { isMutation } from '../../src/docker/answer.ts'
+import { engineTemplate } from '../../src/engine/template.ts'
+import type { DesiredFleet } from '../../src/spec/decision.ts'
+import type { Fleet } from '../../src/spec/fleet.ts'
+import { fleetHash } from '../../src/spec/hash.ts'
+import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
+import type { Store } from '../../src/store/store.ts'
+import { type ControllerRun, type Decorators, startController } from './controller-process.ts'
+import { EngineWorld } from './engine-world.ts'
+import { type Call, type FakeDocker, type Fault, makeFakeDocker } from './fake-docker.ts'
+import { Judge } from './judge.ts'
+import type { Random } from './random.ts'
+import { IMAGES } from './sim-fleet.ts'
+import { SimLeases } from './sim-leases.ts'
+import type { StoreFate, StoreHooks } from './sim-store.ts'
+import { Viewers } from './viewers.ts'
+import { makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
+import { VpnWorld } from './vpn-world.ts'
+
+export type Say = (who: string, line: string) => void
+
+export interface WorldParts {
+  readonly fleet: Fleet
+  readonly random: Random
+  readonly say: Say
+  readonly decorators: Decorators
+  /** Whether the lease is a file's lock, or a server's lease that lapses. */
+  readonly isLock: boolean
+}
+
+/** What befalls the side effects of controllers; settable while the world goes on. */
+export interface Fate {
+  docker: (call: Call) => Fault | undefined
+  store: (isWrite: boolean) => StoreFate
+  storeLatencyMs: () => number
+  /** Asked at each side effect: a change of Docker's or the store's, before it is sent. */
+  crash: (what: string) => 'before' | 'after' | undefined
+}
+
+const CALM: Fate = {
+  docker: () => undefined,
+  store: () => undefined,
+  storeLatencyMs: () => 0,
+  crash: () => undefined,
+}
+
+/** A whole world on virtual time: a daemon, VPN nodes, engines, a store, a lease, controllers, viewers and a judge. */
+export interface World {
+  readonly clock: VirtualClock
+  readonly docker: FakeDocker
+  readonly store: Store
+  readonly vpns: VpnWorld
+  readonly engines: EngineWorld
+  readonly viewers: Viewers
+  readonly leases: SimLeases
+  readonly judge: Judge
+  readonly random: Random
+  readonly say: Say
+  fate: Fate
+  /** What is going to happen to it, unless it is called off. */
+  readonly pending: Disposable[]
+  /** Controllers that run or are paused. */
+  controllers(): readonly ControllerRun[]
+  fleet(): Fleet
+  /** The document is edited. */
+  rule(fleet: Fleet): void
+  /** Starts one more controller. */
+  start(): ControllerRun
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Builds the world of a fleet, without a controller yet. */
+export async function makeWorld(parts: WorldParts): Promise<World> {
+  const { random, say, decorators } = parts
+  const clock = makeVirtualClock()
+  const docker = makeFakeDocker({ clock, random: random.fork('docker'), ...IMAGES_OF_WORLD })
+  const store = await openEmbeddedStore({ dir: ':memory:', clock, newId: () => 'incarnation-1' })
+  const leases = new SimLeases(clock, parts.isLock)
+  const engines = new EngineWorld({ docker, clock, random: random.fork('engines') })
+  const names = parts.fleet.vpn.nodes.map(({ name }) => name)
+  const vpns: VpnWorld = new VpnWorld({
+    docker,
+    clock,
+    random: random.fork('vpns'),
+    names,
+    onChange: (change) => {
+      const { isUp, port, control, halted } = change.tunnel
+      say(
+        'vpn',
+        `${change.name} ${halted ?? (isUp ? 'up' : 'not up')} port ${port} control ${control}`,
+      )
+      judge.onTunnel(change)
+    },
+  })
+  const viewers = new Viewers({ store, docker, engines, clock, random: random.fork('viewers') })
+  const runs = new Map<string, ControllerRun>()
+  const runOf = (process: string) => runs.get(process)
+  const judge = new Judge({ docker, clock, leases, vpns, engines, viewers, runOf })
+  let fleet = parts.fleet
+  let generation = 1
+
+  const desired = (): DesiredFleet => ({
+    fleet,
+    generation,
+    hash: fleetHash(fleet),
+    source: 'sim.yaml',
+    declaredIn: 'sim.yaml:1',
+    conditions: [],
+  })
+
+  /** Whether a side effect is to be kept from happening because its process died; kills it where fate says so. */
+  function dies(name: string, what: string): 'before' | 'after' | undefined {
+    const run = runs.get(name)
+    if (run === undefined) return undefined
+    if (run.process.state === 'dead') return 'before'
+    const crash = world.fate.crash(what)
+    if (crash !== undefined) {
+      say(name, `DIES ${crash} ${what}`)
+      run.kill()
+    }
+    return crash
+  }
+
+  docker.fault = (call) => {
+    const isChange = isMutation(call.verb)
+    if (runs.get(call.by)?.process.state === 'dead') return { kind: 'lostRequest' }
+    if (isChange) judge.onCall(call)
+    if (isChange && dies(call.by, `${call.verb} ${call.target.slice(0, 20)}`) === 'before')
+      return { kind: 'lostRequest' }
+    const fault = world.fate.docker(call)
+    if (isChange || fault !== undefined) {
+      const how = fault === undefined ? '' : `  !! ${JSON.stringify(fault)}`
+      say(call.by, `${call.verb} ${call.target.slice(0, 20)}${how}`)
+    }
+    return fault
+  }
+  docker.onEffect = (effect) => {
+    const { container, verb, name } = effect
+    say('docker', `${container.name} ${verb} by ${name} (${container.id.slice(0, 8)})`)
+    judge.onEffect(effect)
+    vpns.onEffect(effect)
+    engines.onEffect(effect)
+  }
+  const storeHooks: StoreHooks = {
+    before({ method, by, isWrite }) {
+      const crash = isWrite ? dies(by, `store ${method}`) : undefined
+      if (crash !== undefined) return crash === 'before' ? 'diesBefore' : 'diesAfter'
+      const fate = world.fate.store(isWrite)
+      if (fate !== undefined) say(by, `store ${method} ${fate}`)
+      return fate
+    },
+    after: (call, result) => judge.onStoreWrite(call, result),
+    latencyMs: () => world.fate.storeLatencyMs(),
+  }
+
+  const world: World = {
+    clock,
+    docker,
+    store,
+    vpns,
+    engines,
+    viewers,
+    leases,
+    judge,
+    random,
+    say,
+    fate: { ...CALM },
+    pending: [],
+    controllers: () => [...runs.values()].filter(({ process }) => process.state !== 'dead'),
+    fleet: () => fleet,
+    rule(next) {
+      fleet = next
+      generation += 1
+      say(
+        'user',
+        `edits the spec: replicas ${next.replicas}, ${next.engine.image}, hash ${engineTemplate(next).specHash}, ${JSON.stringify({ ...next.forwarding, ...next.update })} cordoned ${next.vpn.nodes.filter((n) => n.cordon).map((n) => n.name)}`,
+      )
+      judge.onSpec(next)
+      for (const run of world.controllers()) run.rule(desired())
+    },
+    start() {
+      const name = `controller-${runs.size + 1}`
+      say(name, 'STARTS')
+      const run = startController(
+        {
+          clock,
+          docker,
+          store,
+          storeHooks,
+          leases,
+          vpns,
+          engines,
+          random,
+          decorators,
+          say,
+          onBroken: (error) => judge.violations.push(`broken: ${String(error)}`),
+        },
+        name,
+        desired(),
+      )
+      runs.set(name, run)
+      return run
+    },
+    async [Symbol.asyncDispose]() {
+      for (const run of world.controllers()) run.kill()
+      await store[Symbol.asyncDispose]()
+    },
+  }
+  judge.onSpec(fleet)
+  vpns.begin()
+  return world
+}
+
+const IMAGES_OF_WORLD = { images: IMAGES.here, registry: IMAGES.registry }
