@@ -18,7 +18,9 @@ export interface Placer {
   ordinary(slots: readonly string[]): Placement | undefined
   /** Ordinary slots whose name nobody holds and nobody was promised. */
   freeSlots(): readonly string[]
-  /** Nodes that could take one more ordinary engine, with their load. */
+  /** Whether a slot's ports are free on a node, whoever holds its name. */
+  fits(slot: string, node: ObservedNode): boolean
+  /** Nodes that could take one more ordinary engine. */
   nodesWithRoom(): readonly ObservedNode[]
 }
 
@@ -106,6 +108,7 @@ export function makePlacer(world: World): Placer {
       return undefined
     },
     freeSlots,
+    fits: (slot, node) => at(slot, node) !== undefined,
     nodesWithRoom() {
       const free = freeSlots()
       return candidates().filter(

@@ -1,3 +1,4 @@
+import type { ObservedNode } from '../observe/observation.ts'
 import type { RolloutNote } from '../store/store.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import type { Why } from './action.ts'
@@ -52,25 +53,52 @@ function mostExpendable(from: readonly Engine[], all: readonly Engine[], n: numb
   return chosen
 }
 
+/** Whether a forwarded engine is about to go or to come: its node's load is not what it will be in a moment. */
+function isElecting(world: World, election: Election): boolean {
+  return (
+    election.places.some((place) => place.electOn !== undefined) ||
+    world.engines.some((e) => e.forwarded && (!e.live || e.mark !== undefined))
+  )
+}
+
+/** Whether everything that counts in the balance is there and settled. */
+function isBalanceKnown(unmarked: readonly Engine[], world: World, election: Election): boolean {
+  return (
+    unmarked.every((e) => e.ready) && world.expected.length === 0 && !isElecting(world, election)
+  )
+}
+
 /**
  * An idle engine that should be on another node, when nodes differ by two or more (I4). Only ready engines are
- * weighed: a new one that is still starting must not make its own move look done.
+ * weighed: a new one that is still starting must not make its own move look done. Where no surge leaves a slot free,
+ * and an engine may be missing for a while, it makes room for itself.
  */
-function displaced(kept: readonly Engine[], world: World, placer: Placer, isMoving: boolean) {
+function displaced(
+  kept: readonly Engine[],
+  world: World,
+  { election, placer, isMoving }: { election: Election; placer: Placer; isMoving: boolean },
+) {
+  const { replicas, update } = world.input.fleet
   const unmarked = world.engines.filter((e) => e.live && e.mark === undefined)
-  if (!isMoving && (unmarked.some((e) => !e.ready) || world.expected.length > 0)) return undefined
+  if (!isMoving && !isBalanceKnown(unmarked, world, election)) return undefined
   const loads = count(unmarked.filter((e) => e.ready))
-  const load = (name: string) => loads.get(name) ?? 0
-  const room = placer.nodesWithRoom().toSorted((a, b) => load(a.name) - load(b.name))
-  const emptiest = room[0]
-  if (emptiest === undefined) return undefined
+  const load = (node: ObservedNode) => loads.get(node.name) ?? 0
+  const roomy = new Set(placer.nodesWithRoom())
+  const open = world.input.observation.nodes.filter((node) => world.acceptsNew(node))
+  const stopsFirst = (e: Engine) =>
+    update.maxUnavailable > 0 && Number(e.slot) < replicas + update.maxSurge
+  const hasBetter = (e: Engine, from: ObservedNode) =>
+    open.some(
+      (to) =>
+        load(from) - load(to) >= 2 && (roomy.has(to) || (stopsFirst(e) && placer.fits(e.slot, to))),
+    )
   const movable = kept.filter(
     (e) =>
       e.ready &&
       e.streams === 0 &&
       e.node !== undefined &&
       world.acceptsNew(e.node) &&
-      load(e.node.name) - load(emptiest.name) >= 2,
+      hasBetter(e, e.node),
   )
   return mostExpendable(movable, unmarked, 1)[0]
 }
@@ -135,7 +163,7 @@ export function planRollout(
 
   const settled = misfits.length === 0 && !paused
   const isMoving = fitting.length + expected > wanted
-  const mover = settled ? displaced(fitting, world, placer, isMoving) : undefined
+  const mover = settled ? displaced(fitting, world, { election, placer, isMoving }) : undefined
   const kept = fitting.filter((e) => e !== mover)
   const have = kept.length + expected
 
