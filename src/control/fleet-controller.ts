@@ -267,9 +267,11 @@ export function makeFleetController(
       const { engines } = await store.readFleet(name, clock.now())
       await parts.observer.observe(spec.fleet, engines, closing.signal)
       trouble = undefined
+      parts.wakeAt(clock.now() + RESYNC_MS)
     } catch (error) {
-      if (!closing.signal.aborted) trouble = conditionOf(error)
+      if (closing.signal.aborted) return
+      trouble = conditionOf(error)
+      parts.wakeAt(clock.now() + RETRY_MS.longest)
     }
-    parts.wakeAt(clock.now() + RESYNC_MS)
   }
 }

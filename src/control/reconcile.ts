@@ -7,6 +7,7 @@ import type { Observer } from '../observe/observer.ts'
 import type { Bookkeeping, Plan } from '../plan/action.ts'
 import { planFleet } from '../plan/plan.ts'
 import type { Fleet } from '../spec/fleet.ts'
+import { StaleEpoch } from '../store/errors.ts'
 import type { FleetMemory, Store } from '../store/store.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import type { Clock } from '../time/clock.ts'
@@ -87,6 +88,15 @@ function isCold(observation: Observation, term: Term, now: number): boolean {
   )
 }
 
+/** @throws {StaleEpoch} when a container of ours was made under a later term: somebody else leads. */
+function assertLatest({ engines }: Observation, { epoch }: Lease): void {
+  const later = engines.find((engine) => engine.labels.epoch > epoch)
+  if (later === undefined) return
+  throw new StaleEpoch(
+    `${later.name} was created under epoch ${later.labels.epoch}, above ours (${epoch}): another controller acts on this fleet`,
+  )
+}
+
 async function note(entry: Bookkeeping, store: Store, lease: Lease): Promise<void> {
   const { fleet, epoch } = lease
   switch (entry.kind) {
@@ -132,6 +142,7 @@ export async function reconcile(
   term.found ??= new Set(observation.engines.map((engine) => engine.id))
   if (isCold(observation, term, lookedAt))
     return { kind: 'postponed', until: lookedAt + PROBE.lookMs }
+  assertLatest(observation, lease)
   executor.settle(observation)
   // Read after the look: a mark that is in it bars all claims, so a count of none that comes with it is final (I5).
   const memory = await store.readFleet(fleet.name, clock.now())

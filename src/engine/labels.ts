@@ -49,6 +49,14 @@ export function engineLabels(of: Labelled): Readonly<Record<string, string>> {
   }
 }
 
+/** Epochs are Unix ms or little more: what lies millennia ahead was written by nobody's term. */
+const ABSURD_EPOCH = 1e14
+
+function epochOf(text: string | undefined): number {
+  const epoch = whole(text) ?? 0
+  return epoch < ABSURD_EPOCH ? epoch : 0
+}
+
 function whole(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined
 }
@@ -57,7 +65,7 @@ function whole(text: string | undefined): number | undefined {
 export function readLabels(labels: Readonly<Record<string, string>>): EngineLabels {
   return {
     specHash: labels[SPEC_HASH],
-    epoch: whole(labels[EPOCH_LABEL]) ?? 0,
+    epoch: epochOf(labels[EPOCH_LABEL]),
     p2pPort: whole(labels[P2P_PORT]),
     httpPort: whole(labels[HTTP_PORT]),
     vpnGeneration: labels[VPN_GENERATION],

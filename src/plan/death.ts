@@ -89,6 +89,8 @@ function silence({ container, phase, streams, input }: Facts): Death | undefined
   const { health } = container
   if (phase === 'Starting') {
     const startedAt = container.startedAt
+    // While we cannot even ask, silence is ours (I9).
+    if (health.blindSince !== undefined) return undefined
     if (health.ready || startedAt === undefined || input.now - startedAt < engine.startTimeoutMs)
       return undefined
     const after = seconds(input.now - startedAt)

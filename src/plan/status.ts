@@ -82,28 +82,16 @@ export function vpnStatuses(world: World): readonly VpnStatus[] {
   }))
 }
 
-function nodeCondition(node: ObservedNode): PlannedCondition[] {
-  const { control } = node
-  if (control.kind === 'refused') {
-    return [
-      {
-        type: 'VpnControlRefused',
-        status: 'True',
-        reason: 'Refused',
-        message: `${node.name}: ${control.message}`,
-      },
-    ]
-  }
-  return node.state === 'up'
-    ? []
-    : [
-        {
-          type: 'VpnNotReady',
-          status: 'True',
-          reason: node.reason,
-          message: `${node.name}: ${node.message}`,
-        },
-      ]
+function nodeConditions(node: ObservedNode): PlannedCondition[] {
+  const { control, name } = node
+  const state = (type: PlannedCondition['type'], reason: string, message: string) =>
+    ({ type, status: 'True', reason, message: `${name}: ${message}` }) as const
+  if (control.kind === 'refused') return [state('VpnControlRefused', 'Refused', control.message)]
+  const gaps = control.kind === 'reading' ? [control.gaps?.ports, control.gaps?.publicIp] : []
+  return [
+    ...gaps.flatMap((gap) => (gap ? [state('VpnControlRefused', 'RouteMissing', gap)] : [])),
+    ...(node.state === 'up' ? [] : [state('VpnNotReady', node.reason, node.message)]),
+  ]
 }
 
 function nameConditions(world: World): PlannedCondition[] {
@@ -129,7 +117,7 @@ export function planConditions(
   const all: PlannedCondition[] = [
     ...stated,
     ...nameConditions(world),
-    ...observation.nodes.flatMap(nodeCondition),
+    ...observation.nodes.flatMap(nodeConditions),
     ...outside.map(
       (e): PlannedCondition => ({
         type: 'EngineOutsideVpn',
