@@ -14,6 +14,7 @@ import { createProbe } from './engine/client.ts'
 import { engineTemplate } from './engine/template.ts'
 import { holdDataDir } from './lease/data-dir.ts'
 import { embeddedLeaseSource } from './lease/embedded.ts'
+import { watchLock } from './lease/watch-lock.ts'
 import { openNodeHttp } from './net/node-http.ts'
 import { loadSpecs } from './spec/load.ts'
 import { openEmbeddedStore, STORE_FILE } from './store/embedded/open.ts'
@@ -52,6 +53,26 @@ function openSenses(options: LookOptions, clock: Clock, log?: Logger) {
   }
 }
 
+/** What runs for as long as the process does, and how all of it is told to end. */
+interface Running {
+  readonly jobs: readonly Promise<void>[]
+  readonly interrupted: AbortSignal
+  /** Ends the jobs when one of them failed. */
+  readonly fault: AbortController
+}
+
+/** Resolves when interrupted. A job that fails ends the others and then the process: better than to go on half deaf. */
+async function untilOver({ jobs, interrupted, fault }: Running): Promise<void> {
+  try {
+    await Promise.all(jobs)
+  } catch (error) {
+    if (!interrupted.aborted) throw error
+  } finally {
+    fault.abort()
+    await Promise.allSettled(jobs)
+  }
+}
+
 /** Short enough to read in a log line, unique enough to find one pass in a day's log. */
 function newReconcileId(): string {
   return randomUUID().slice(0, 8)
@@ -61,6 +82,7 @@ function newReconcileId(): string {
  * The long-running process: everything is started here, in this order, and ends in the reverse one. Engines run on.
  * Resolves with the exit code when the signal says so.
  * @throws {DataDirHeld | StoreUnavailable | ListenFailed | DockerHostInvalid} when it cannot even begin.
+ * @throws {LeaseLost} when the data directory is taken from under it: it could never act again.
  */
 export async function runServer(
   options: RunOptions,
@@ -97,17 +119,16 @@ export async function runServer(
       return { ready: reasons.length === 0, reasons }
     },
   }
-  const api = makeApi({ store, recorder, control, clock, log, closing: signal })
+  const fault = new AbortController()
+  const over = AbortSignal.any([signal, fault.signal])
+  const api = makeApi({ store, recorder, control, clock, log, closing: over })
   await using listener = await listen(api, options.listen)
   log.info(
     { url: listener.url, instance: options.instance, docker: senses.docker.address },
     'listening',
   )
-
-  // Either ends early only by a fault of ours: better to end with it, and be started again, than to go on half deaf.
-  await Promise.all([specs.follow(signal), fleets.followEvents(signal)]).catch((error: unknown) => {
-    if (!signal.aborted) throw error
-  })
+  const jobs = [specs.follow(over), fleets.followEvents(over), watchLock(lock, clock, over)]
+  await untilOver({ jobs, interrupted: signal, fault })
   log.info('stopping: the engines run on')
   return 0
 }
