@@ -123,7 +123,7 @@ export function planCreation(
     }
     const message =
       inherited === undefined
-        ? 'missing'
+        ? 'an engine was missing'
         : `replaces the engine of slot ${inherited.slot} (failure ${inherited.backoff.failures})`
     const why = { reason: 'EngineCreated', message } as const
     actions.push(createAt(placement, { forwarded: false, inherits: inherited, why }, world))
