@@ -247,6 +247,9 @@ export function makeFleetController(
     },
     lead(lease, onLost) {
       loseLease = onLost
+      // Others may have led since this process published last.
+      published = undefined
+      publishedAt = -Infinity
       term = beginTerm({ ...parts, lease, onWake: parts.wake, onLost })
       parts.wake()
     },

@@ -50,7 +50,7 @@ export interface Reconciled {
 
 /** Looks again this often at most until nothing of ours ended meanwhile; then the next pass tries. */
 const FRESH_ATTEMPTS = 5
-/** A new leader plans on engines that it has not probed yet only after this time, and looks this often until then, ms. */
+/** So long after its first look, which has their probes begun, a new leader waits for engines' answers, looking this often, ms. */
 const PROBE = { patienceMs: 5_000, lookMs: 100 }
 
 /** A picture that no action of ours is younger than. */
@@ -77,10 +77,11 @@ async function observeFresh(
 
 /** Whether an engine that was there before this term has not been probed by this process yet. */
 function isCold(observation: Observation, term: Term, now: number): boolean {
-  if (now - term.beganAt > PROBE.patienceMs) return false
+  const { found } = term
+  if (found === undefined || now - found.at > PROBE.patienceMs) return false
   return observation.engines.some(
     ({ id, state, health }) =>
-      term.found?.has(id) &&
+      found.ids.has(id) &&
       state === 'running' &&
       !health.ready &&
       health.failures === 0 &&
@@ -139,7 +140,7 @@ export async function reconcile(
   const observation = await observeFresh(parts, spec, term, before, signal)
   const lookedAt = clock.now()
   if (observation === undefined) return { kind: 'postponed', until: lookedAt }
-  term.found ??= new Set(observation.engines.map((engine) => engine.id))
+  term.found ??= { at: lookedAt, ids: new Set(observation.engines.map((engine) => engine.id)) }
   if (isCold(observation, term, lookedAt))
     return { kind: 'postponed', until: lookedAt + PROBE.lookMs }
   assertLatest(observation, lease)

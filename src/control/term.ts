@@ -22,16 +22,14 @@ export interface Term extends AsyncDisposable {
   readonly lease: Lease
   readonly executor: Executor
   readonly images: Images
-  /** Unix ms. */
-  readonly beganAt: number
-  /** Engines that the first look found; undefined until then. Owned by reconcile. */
-  found: ReadonlySet<ContainerId> | undefined
+  /** Engines that the first look found, and when; undefined until then. Owned by reconcile. */
+  found: { readonly at: number; readonly ids: ReadonlySet<ContainerId> } | undefined
   /** Whether they were told of. Owned by the fleet controller. */
   hasToldFound: boolean
 }
 
 export function beginTerm(parts: TermParts): Term {
-  const { lease, clock, onWake, onLost } = parts
+  const { lease, onWake, onLost } = parts
   const images = makeImages({ ...parts, onChange: onWake })
   const executor = makeExecutor({
     ...parts,
@@ -43,7 +41,6 @@ export function beginTerm(parts: TermParts): Term {
     lease,
     executor,
     images,
-    beganAt: clock.now(),
     found: undefined,
     hasToldFound: false,
     async [Symbol.asyncDispose]() {

@@ -93,6 +93,8 @@ function silence({ container, phase, streams, input }: Facts): Death | undefined
     if (health.blindSince !== undefined) return undefined
     if (health.ready || startedAt === undefined || input.now - startedAt < engine.startTimeoutMs)
       return undefined
+    // Nobody may have asked it yet: after blindness its first answers are still to come (I9).
+    if (health.failures < engine.health.failures) return undefined
     const after = seconds(input.now - startedAt)
     const message = `gave no good answer within ${after} of its start (${health.lastError || 'not probed'})`
     return { kind: 'StartTimedOut', message, due: true, ownFault: true }
