@@ -32,7 +32,7 @@ const hashLabel = 'acefleet.standin'
 /** A build takes 3 s; a minute and a half says that the daemon hangs. */
 const buildTimeoutMs = 90_000
 
-const baseTag = 'acefleet/standin-base:dev'
+export const standInBase = 'acefleet/standin-base:dev'
 
 const standInImages: StandInImages = {
   engine: 'acefleet/standin-engine:dev',
@@ -76,7 +76,7 @@ async function makeRecipes(): Promise<readonly Recipe[]> {
   const root = await collectNodeRoot()
   const baseFile = dockerfile('base')
   const base: Recipe = {
-    tag: baseTag,
+    tag: standInBase,
     hash: fingerprint([baseFile, ...root]),
     context: async () => [
       baseFile,
