@@ -1,13 +1,12 @@
 import type { Controller, PlanPreview } from '../api/controller.ts'
-import type { Docker, DockerEvent } from '../docker/port.ts'
-import { FLEET_LABEL, INSTANCE_LABEL } from '../engine/labels.ts'
-import { slotOfName } from '../engine/place.ts'
+import type { Docker } from '../docker/port.ts'
 import { engineTemplate } from '../engine/template.ts'
 import type { LeaseSource } from '../lease/lease.ts'
 import type { DesiredFleet } from '../spec/decision.ts'
 import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { concerns } from './concerns.ts'
 import { type FleetController, makeFleetController } from './fleet-controller.ts'
 import { leadForever } from './leadership.ts'
 import { preview } from './preview.ts'
@@ -88,18 +87,6 @@ export function makeFleets(parts: FleetsParts): Fleets {
     await member.watch[Symbol.asyncDispose]()
   }
 
-  /** Whether an event may concern a fleet: its engines, its VPN nodes, or whoever takes its names. */
-  function concerns(event: DockerEvent, { desired }: Member): boolean {
-    const { fleet } = desired
-    const isOurs =
-      event.labels[INSTANCE_LABEL] === instance && event.labels[FLEET_LABEL] === fleet.name
-    return (
-      isOurs ||
-      fleet.vpn.nodes.some((node) => node.name === event.name) ||
-      slotOfName(fleet.name, event.name) !== undefined
-    )
-  }
-
   return {
     async rule(fleets) {
       const wanted = new Map(fleets.map((each) => [each.fleet.name, each]))
@@ -129,7 +116,8 @@ export function makeFleets(parts: FleetsParts): Fleets {
     async followEvents(signal) {
       for await (const event of docker.events(signal)) {
         for (const [name, member] of members)
-          if (event === 'connected' || concerns(event, member)) queue.wake(name)
+          if (event === 'connected' || concerns(event, member.desired.fleet, instance))
+            queue.wake(name)
       }
     },
     troubles: () => [...members.values()].flatMap((member) => member.controller.troubles()),
