@@ -56,6 +56,7 @@ export class EngineWorld {
     this.#runs.set(container.id, { readyAt: isBad ? Infinity : at + delay, hungSince: undefined })
     if (!random.chance(dies)) return
     clock.timer(random.int(10, 20_000), () => {
+      if (this.weather.dies === 0) return
       const found = docker.world().find((each) => each.id === container.id)
       if (found?.startedAtText === container.startedAtText && isAlive(found))
         docker.kill(container.id, 1)

@@ -317,7 +317,7 @@ export class Judge {
     if (container.name !== `${fleet}.${slot}`)
       this.#violate('I2', `${by} created ${container.name} for slot ${slot}`)
     const rivals = this.#ours().filter(
-      (each) => each.id !== container.id && each.state !== 'exited',
+      (each) => each.id !== container.id && (isAlive(each) || each.state === 'created'),
     )
     const twin = rivals.find(
       (each) => each.labels[SLOT_LABEL] === slot && this.#isControllers(each),
