@@ -78,7 +78,7 @@ export const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 export const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get into an argument.
 export const PLAIN = /^[^\u0000-\u001f\u007f]*$/
-export const PATH = /^[^\0]+$/
+const PATH = /^[^\0]+$/
 export const TEXT = /^[^\0]*$/
 
 export const file = (description: string) =>

@@ -3,7 +3,7 @@ import { documentOf } from './document.ts'
 import type { Fleet } from './fleet.ts'
 
 /** JSON with keys in order and absent values left out, so that equal values have equal texts. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value)

@@ -130,7 +130,7 @@ describe('the first look', () => {
 
   it('is not held up by a pipe with a spec’s name', async () => {
     place('a.yaml', fleet('a', 1))
-    execFileSync('mkfifo', [path('b.yaml')])
+    execFileSync('/usr/bin/env', ['mkfifo', path('b.yaml')])
     const snapshot = await watching(folder).next()
     expect(shown(snapshot)).toEqual(['a×1'])
     expect(snapshot.problems[0]?.message).toContain('is no regular file')
