@@ -47,15 +47,23 @@ async function bringUp(): Promise<number> {
     say(`Ending the acefleet that an earlier quickstart left behind (process ${earlier.server})`)
     await endProcess(earlier.server)
   }
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stop.abort())
+  const stop = interruption()
   const server = await startServer(say)
   writeRun({ quickstart: process.pid, server: server.pid, url: server.url })
   try {
-    return await watch(server, makeScreen(process.stdout), stop.signal)
+    return await watch(server, makeScreen(process.stdout), stop)
   } finally {
     await server.stop()
     forgetRun()
   }
+}
+
+/** Aborted by the first signal, or when nobody reads what is printed any more. */
+function interruption(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => stop.abort())
+  }
+  process.stdout.on('error', () => stop.abort())
+  return stop.signal
 }

@@ -14,8 +14,8 @@ export function makeScreen(out: NodeJS.WriteStream): Screen {
       out.write(out.isTTY ? `${clear}${text}\n${shown}` : `${text}\n`)
     },
     status: (text) => {
-      // A line that wraps could not be rewritten.
-      const next = out.isTTY ? text.slice(0, Math.max(20, out.columns - 1)) : text
+      // A line that wraps could not be rewritten. Some terminals say that they have no columns.
+      const next = out.isTTY ? text.slice(0, (out.columns || 80) - 1) : text
       if (next === shown) return
       shown = next
       if (out.isTTY) out.write(clear + next)

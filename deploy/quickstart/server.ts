@@ -10,6 +10,9 @@ import { demo } from './demo.ts'
 /** How many ports after the first are tried. */
 const portTries = 10
 
+/** It ends within a few seconds unless something hangs; engines do not mind its being killed. */
+const stopGraceMs = 20_000
+
 /** acefleet at work on the demo's spec. */
 export interface Server {
   readonly url: string
@@ -30,14 +33,25 @@ export async function startServer(say: Say): Promise<Server> {
   const where = ['--spec', demo.spec, '--data', demo.dataDir]
   const who = ['--instance', demo.instance, '--listen', listen]
   say(`Starting: npx acefleet ${['run', ...where, ...who].join(' ')}`)
-  mkdirSync(dirname(demo.logFile), { recursive: true })
-  const log = openSync(demo.logFile, 'w')
+  const log = openLog()
   const child = spawn(process.execPath, ['src/main.ts', 'run', ...where, ...who], {
     stdio: ['ignore', log, log],
     // In a group of its own: Ctrl-C reaches the quickstart alone, which then ends it once and in order.
     detached: true,
   })
   return serverOf(child, `http://${listen}`)
+}
+
+function openLog(): number {
+  try {
+    mkdirSync(dirname(demo.logFile), { recursive: true })
+    return openSync(demo.logFile, 'w')
+  } catch (error) {
+    const { message } = error as Error
+    throw new SetupError(
+      `The log of the demo cannot be written: ${message}. Was it made by another user?`,
+    )
+  }
 }
 
 function serverOf(child: ChildProcess, url: string): Server {
@@ -52,7 +66,9 @@ function serverOf(child: ChildProcess, url: string): Server {
     lastWords: () => readFileSync(demo.logFile, 'utf8').trimEnd().split('\n').slice(-12).join('\n'),
     stop: async () => {
       child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), stopGraceMs)
       await ended
+      clearTimeout(timer)
     },
   }
 }
