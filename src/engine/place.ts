@@ -8,6 +8,13 @@ export function slotNumber(slot: string): number | undefined {
   return /^(0|[1-9]\d{0,5})$/.test(slot) ? Number(slot) : undefined
 }
 
+const slotOrder = new Intl.Collator('en', { numeric: true })
+
+/** Orders slots as people read them: 2 before 10, numbers before names. */
+export function compareSlots(a: string, b: string): number {
+  return slotOrder.compare(a, b)
+}
+
 export function isForwardedSlot(slot: string): boolean {
   return slot === 'forwarded' || slot.endsWith('.forwarded')
 }

@@ -113,10 +113,8 @@ export function planCreation(
   const actions: CreateAction[] = [...forwarded.actions]
   let unplaced = 0
   for (let i = 0; i < may; i++) {
-    const inherited = due.shift()
-    const free = placer.freeSlots()
-    const slots = inherited === undefined ? free : [inherited.slot, ...free]
-    const placement = placer.ordinary(slots)
+    const inherited = due[i]
+    const placement = placer.ordinary(inherited?.slot)
     if (placement === undefined) {
       unplaced = may - i
       break

@@ -61,8 +61,13 @@ function misfitOf(container: ObservedEngine, node: ObservedNode | undefined, inp
 }
 
 /** Joins what was observed of a container with what is remembered of it. */
-export function viewEngine(container: ObservedEngine, input: PlanInput, ttlMs: number): Engine {
-  const { memory, observation, pending } = input
+export function viewEngine(
+  container: ObservedEngine,
+  input: PlanInput,
+  ttlMs: number,
+  pending: PendingAction | undefined,
+): Engine {
+  const { memory, observation } = input
   const mark = memory.marks.get(container.id)
   const wasReady = memory.engines.has(container.id)
   const phase = phaseOf({ state: container.state, mark, wasReady })
@@ -84,9 +89,7 @@ export function viewEngine(container: ObservedEngine, input: PlanInput, ttlMs: n
     death,
     live,
     misfit: misfitOf(container, node, input),
-    pending: pending.find(
-      (p) => p.id === container.id || (p.id === undefined && p.slot === container.slot),
-    ),
+    pending,
   }
 }
 

@@ -14,10 +14,8 @@ export interface Placement {
 export interface Placer {
   /** The forwarded engine of a place on a node; undefined when its ports collide there. */
   forwarded(slot: string, node: ObservedNode): Placement | undefined
-  /** The least loaded node that takes new engines and has a free slot; `slots` in order of preference. */
-  ordinary(slots: readonly string[]): Placement | undefined
-  /** Ordinary slots whose name nobody holds and nobody was promised. */
-  freeSlots(): readonly string[]
+  /** The least loaded node that takes new engines and has a free slot: the preferred one, or else the lowest. */
+  ordinary(preferred: string | undefined): Placement | undefined
   /** Whether a slot's ports are free on a node, whoever holds its name. */
   fits(slot: string, node: ObservedNode): boolean
   /** Nodes that could take one more ordinary engine. */
@@ -62,7 +60,7 @@ export function makePlacer(world: World): Placer {
     const ports = enginePorts(range, fleet.engine.ports, slot, p2p)
     const used =
       node === undefined ? new Set<number>() : (taken.get(node.name) ?? new Set<number>())
-    const others = new Set([...used].filter((port) => port !== p2p))
+    const others = { has: (port: number) => port !== p2p && used.has(port) }
     return portsFit(ports, range, others) ? { slot, node, ports } : undefined
   }
 
@@ -74,10 +72,20 @@ export function makePlacer(world: World): Placer {
     return placement
   }
 
-  const freeSlots = () =>
-    Array.from({ length: fleet.replicas + fleet.update.maxSurge }, (_, i) => String(i)).filter(
-      isFree,
-    )
+  /** By node: below it no slot is of use there. Nothing becomes free while a plan is made, so it only grows. */
+  const lowest = new Map<string | undefined, number>()
+
+  const isOpen = (slot: string, node: ObservedNode | undefined) =>
+    isFree(slot) && at(slot, node) !== undefined
+
+  /** The lowest slot whose name nobody holds or was promised, and whose ports are free on the node. */
+  function firstFit(node: ObservedNode | undefined): Placement | undefined {
+    const end = fleet.replicas + fleet.update.maxSurge
+    let number = lowest.get(node?.name) ?? 0
+    while (number < end && !isOpen(String(number), node)) number += 1
+    lowest.set(node?.name, number)
+    return number < end ? at(String(number), node) : undefined
+  }
 
   const candidates = (): readonly (ObservedNode | undefined)[] =>
     fleet.vpn.mode === 'none'
@@ -89,31 +97,20 @@ export function makePlacer(world: World): Placer {
               (load.get(a.name) ?? 0) - (load.get(b.name) ?? 0) || a.name.localeCompare(b.name),
           )
 
-  function firstFit(slots: readonly string[], node: ObservedNode | undefined) {
-    for (const slot of slots) {
-      const placement = at(slot, node)
-      if (placement !== undefined) return placement
-    }
-    return undefined
-  }
-
   return {
     forwarded: (slot, node) => give(at(slot, node, node.forwardedPort)),
-    ordinary(slots) {
-      const free = slots.filter(isFree)
+    ordinary(preferred) {
+      const first = preferred !== undefined && isFree(preferred) ? preferred : undefined
       for (const node of candidates()) {
-        const placement = firstFit(free, node)
+        const placement = (first === undefined ? undefined : at(first, node)) ?? firstFit(node)
         if (placement !== undefined) return give(placement)
       }
       return undefined
     },
-    freeSlots,
     fits: (slot, node) => at(slot, node) !== undefined,
-    nodesWithRoom() {
-      const free = freeSlots()
-      return candidates().filter(
-        (node): node is ObservedNode => node !== undefined && firstFit(free, node) !== undefined,
-      )
-    },
+    nodesWithRoom: () =>
+      candidates().filter(
+        (node): node is ObservedNode => node !== undefined && firstFit(node) !== undefined,
+      ),
   }
 }

@@ -3,6 +3,7 @@ import type { RolloutNote } from '../store/store.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import type { Why } from './action.ts'
 import type { Engine } from './engine.ts'
+import { countByNode, mostExpendable } from './expendability.ts'
 import type { Election } from './forwarding.ts'
 import type { Placer } from './placement.ts'
 import type { World } from './world.ts'
@@ -15,42 +16,6 @@ export interface Rollout {
   readonly creates: number
   readonly releases: ReadonlyMap<Engine, Why>
   readonly conditions: readonly PlannedCondition[]
-}
-
-/** Scale-down order (DESIGN): not ready, fullest node, fewest streams, ordinary before forwarded, youngest; ties by slot. */
-function expendability(loads: ReadonlyMap<string, number>) {
-  const load = (e: Engine) => loads.get(e.node?.name ?? '') ?? 0
-  const streams = (e: Engine) => (e.streams === 'unknown' ? Number.MAX_SAFE_INTEGER : e.streams)
-  return (a: Engine, b: Engine) =>
-    Number(a.ready) - Number(b.ready) ||
-    load(b) - load(a) ||
-    streams(a) - streams(b) ||
-    Number(a.forwarded) - Number(b.forwarded) ||
-    b.container.createdAt - a.container.createdAt ||
-    a.slot.localeCompare(b.slot, 'en', { numeric: true })
-}
-
-function count(engines: readonly Engine[]): Map<string, number> {
-  const loads = new Map<string, number>()
-  for (const { node } of engines)
-    if (node !== undefined) loads.set(node.name, (loads.get(node.name) ?? 0) + 1)
-  return loads
-}
-
-/** Takes the most expendable, one at a time, so that each choice sees the loads that the one before left behind. */
-function mostExpendable(from: readonly Engine[], all: readonly Engine[], n: number): Engine[] {
-  const loads = count(all)
-  const rest = [...from]
-  const chosen: Engine[] = []
-  while (chosen.length < n && rest.length > 0) {
-    rest.sort(expendability(loads))
-    const next = rest.shift()
-    if (next === undefined) break
-    chosen.push(next)
-    const node = next.node?.name
-    if (node !== undefined) loads.set(node, (loads.get(node) ?? 0) - 1)
-  }
-  return chosen
 }
 
 /** Whether a forwarded engine is about to go or to come: its node's load is not what it will be in a moment. */
@@ -81,7 +46,7 @@ function displaced(
   const { replicas, update } = world.input.fleet
   const unmarked = world.engines.filter((e) => e.live && e.mark === undefined)
   if (!isMoving && !isBalanceKnown(unmarked, world, election)) return undefined
-  const loads = count(unmarked.filter((e) => e.ready))
+  const loads = countByNode(unmarked.filter((e) => e.ready))
   const load = (node: ObservedNode) => loads.get(node.name) ?? 0
   const roomy = new Set(placer.nodesWithRoom())
   const open = world.input.observation.nodes.filter((node) => world.acceptsNew(node))

@@ -1,3 +1,4 @@
+import { compareSlots } from '../engine/place.ts'
 import type { ObservedNode } from '../observe/observation.ts'
 import type { EngineStatus, PlannedCondition, VpnStatus } from '../telemetry/status.ts'
 import type { Engine } from './engine.ts'
@@ -62,7 +63,7 @@ export function engineStatuses(world: World): readonly EngineStatus[] {
     }),
   )
   return [...world.engines.map((e) => engineStatus(e, world)), ...expected].toSorted((a, b) =>
-    a.slot.localeCompare(b.slot, 'en', { numeric: true }),
+    compareSlots(a.slot, b.slot),
   )
 }
 

@@ -37,12 +37,10 @@ function ofDraining(engine: Engine, now: number): Verdict | undefined {
 }
 
 function ownRelease(engine: Engine, world: World): Why | undefined {
-  const { memory, fleet } = world.input
   const reason = 'EngineDraining'
-  if (!bearsItsName(engine, fleet.name))
+  if (!bearsItsName(engine, world.input.fleet.name))
     return { reason, message: `is called ${engine.name}, which fences no slot` }
-  if (memory.requests.some((r) => r.kind === 'drainEngine' && r.containerId === engine.id))
-    return { reason, message: 'drain was asked for' }
+  if (world.isToDrain(engine.id)) return { reason, message: 'drain was asked for' }
   if (engine.node !== undefined && world.isDraining(engine.node.name))
     return { reason, message: `drain of ${engine.node.name} was asked for` }
   return undefined
