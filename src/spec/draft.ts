@@ -10,6 +10,8 @@ export interface Draft {
   has(...path: Path): boolean
   /** False where the document is broken at, above or below the path: nothing may be concluded from there. */
   isSound(...path: Path): boolean
+  /** False where the document is broken at or above the path; parts of it may be broken all the same. */
+  isReadable(...path: Path): boolean
 }
 
 /** What one document is by its schema alone. */
@@ -59,14 +61,13 @@ function foreignDocument(data: unknown): Finding | undefined {
 }
 
 function draftOf(document: FleetDocument, data: unknown, broken: readonly Path[]): Draft {
+  const startsWith = (path: Path, start: Path) => start.every((part, index) => part === path[index])
+  const isReadable = (...path: Path) => !broken.some((each) => startsWith(path, each))
   return {
     document,
     has: (...path) => valueAt(data, path) !== undefined,
-    isSound: (...path) =>
-      !broken.some((each) => {
-        const depth = Math.min(each.length, path.length)
-        return each.slice(0, depth).every((part, index) => part === path[index])
-      }),
+    isSound: (...path) => isReadable(...path) && !broken.some((each) => startsWith(each, path)),
+    isReadable,
   }
 }
 

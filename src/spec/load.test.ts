@@ -415,6 +415,14 @@ describe('all errors at once', () => {
     ])
   })
 
+  it('counts nodes that are broken themselves, and none where the list is no list', () => {
+    const broken = problemsOf(spec({ vpn: '{mode: single, downGrace: 5}' }))
+    expect(broken.join('\n')).toContain('mode single takes exactly one')
+    expect(problemsOf(spec({ vpn: '{mode: single, nodes: {0: a}}' }))).toEqual([
+      'a.yaml:7:30: spec.vpn.nodes: is a section: it must be a list of at most 100 VPN nodes',
+    ])
+  })
+
   it('leaves the sound documents beside a broken one', () => {
     const other = spec({ name: 'b', vpn: vpn('single', 'name: gg, ports: 20000-20099') })
     expect(

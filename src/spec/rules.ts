@@ -34,10 +34,9 @@ function checkMode(draft: Draft): Finding[] {
     const message = `is for vpn.mode none only: with mode ${vpn.mode} engines listen inside the VPN nodes, remove it`
     findings.push({ path: ['spec', 'network'], at: 'key', message })
   }
-  const count = vpn.nodes.length
-  const isListSound = draft.isSound('spec', 'vpn') || draft.has('spec', 'vpn', 'nodes', 0)
-  if (!isListSound) return findings
   const path = ['spec', 'vpn', 'nodes']
+  if (!draft.isReadable(...path)) return findings
+  const count = vpn.nodes.length
   if (vpn.mode === 'none' && count > 0) {
     findings.push(
       at(path, 'is given although the mode is none: remove it, or say mode: single or redundant'),
