@@ -46,8 +46,7 @@ function install(why) {
 function runtime() {
   const own = join(bin, 'node')
   if (existsSync(own) && spawnSync(own, ['--version']).status === 0) return own
-  const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major > 22 || (major === 22 && minor >= 19)) return process.execPath
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath
   return fail(
     `Node ${process.version} is too old and the lockfile brings none for ${process.platform}/${process.arch}: install Node 24.`,
   )

@@ -6,10 +6,8 @@ import { DataDirHeld } from '../../store/errors.ts'
 import type { LookOptions } from '../run-options.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
-/** The floor of package.json's `engines`: below it there is no type stripping without a flag. */
-const NODE_FLOOR = [22, 19] as const
-/** What the tests run on. */
-const NODE_TARGET = 24
+/** As package.json's `engines` says: earlier ones do not know `using`, and not all of them types. */
+const LEAST_NODE = 24
 
 const MIB = 1024 * 1024
 /** The embedded store grows to some 10 MiB; below this SQLite's journal may not fit. */
@@ -18,13 +16,10 @@ const DISK_WARN_BYTES = 500 * MIB
 
 /** Whether this Node runs acefleet. */
 export function checkNode(version: string): Finding {
-  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
-  const mend = `install Node ${NODE_TARGET}, or start it by npm, which brings one along`
-  if (major < NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor < NODE_FLOOR[1])) {
-    return fail('Node', `${version} is too old, ${NODE_FLOOR.join('.')} is the least`, mend)
-  }
-  if (major < NODE_TARGET) return warn('Node', `${version} works, ${NODE_TARGET} is tested`, mend)
-  return ok('Node', version)
+  const major = Number(version.replace(/^v/, '').split('.')[0])
+  if (major >= LEAST_NODE) return ok('Node', version)
+  const mend = `install Node ${LEAST_NODE}, or start it by npm, which brings one along`
+  return fail('Node', `${version} is too old, ${LEAST_NODE} is the least`, mend)
 }
 
 async function nearestExisting(path: string): Promise<string> {

@@ -180,9 +180,9 @@ describe('VPN nodes', () => {
 describe('the Node version', () => {
   it.each([
     ['v20.20.2', 'fail'],
-    ['v22.18.0', 'fail'],
-    ['v22.19.0', 'warn'],
-    ['v24.1.0', 'ok'],
+    ['v22.22.0', 'fail'],
+    ['v23.11.0', 'fail'],
+    ['v24.0.0', 'ok'],
     ['v26.0.0', 'ok'],
   ])('%s is %s', (version, verdict) => {
     expect(checkNodeVersion(version).verdict).toBe(verdict)
