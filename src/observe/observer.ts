@@ -161,7 +161,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
 
   async function observeEngine(
     row: ContainerSummary,
-    rows: readonly ContainerSummary[],
+    running: ReadonlySet<string>,
     wasReady: boolean,
     signal: AbortSignal,
   ): Promise<ObservedEngine> {
@@ -173,10 +173,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       slot: row.labels[SLOT_LABEL] ?? slotOfName(fleetName, row.name) ?? row.name,
       state: row.state,
       networkMode: row.networkMode,
-      joinedRunning:
-        joined === undefined
-          ? undefined
-          : rows.some((r) => r.id === joined && r.state === 'running'),
+      joinedRunning: joined === undefined ? undefined : running.has(joined),
       image: row.image,
       labels: readLabels(row.labels),
       createdAt: row.createdAt,
@@ -217,9 +214,13 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       const nodes = seen.map((s) => s.observed)
       vpns.setNodes(seen.map((s) => s.monitored))
       const ours = rows.filter((row) => isOurs(row, instance, fleet.name))
-      for (const id of started.keys()) if (!ours.some((row) => row.id === id)) started.delete(id)
+      const listed = new Set(ours.map((row) => row.id))
+      for (const id of started.keys()) if (!listed.has(id)) started.delete(id)
+      const running = new Set<string>(
+        rows.filter((row) => row.state === 'running').map((row) => row.id),
+      )
       const engines = await Promise.all(
-        ours.map((row) => observeEngine(row, rows, notes.has(row.id), signal)),
+        ours.map((row) => observeEngine(row, running, notes.has(row.id), signal)),
       )
       prober.setTargets(probeTargets(engines, nodes, fleet, notes))
       const foreign = findForeign(rows, fleet, instance, nodes)

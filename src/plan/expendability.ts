@@ -59,6 +59,7 @@ export function mostExpendable(
   all: readonly Engine[],
   n: number,
 ): readonly Engine[] {
+  if (n <= 0) return []
   const loads = countByNode(all)
   const load = ({ node }: Rank) => (node === undefined ? 0 : (loads.get(node) ?? 0))
   const ranks = ranksOf(from)

@@ -78,6 +78,7 @@ function fleetChanges(before: FleetStatus | undefined, now: FleetStatus): Change
 
 /** What happened between two statuses of a fleet that no action's own event tells. Pure. */
 export function changesBetween(before: FleetStatus | undefined, now: FleetStatus): Change[] {
+  const engines = new Map(before?.engines.map((engine) => [engine.name, engine]))
   return [
     ...now.vpns.flatMap((vpn) =>
       vpnChanges(
@@ -85,12 +86,7 @@ export function changesBetween(before: FleetStatus | undefined, now: FleetStatus
         vpn,
       ),
     ),
-    ...now.engines.flatMap((engine) =>
-      engineChanges(
-        before?.engines.find((b) => b.name === engine.name),
-        engine,
-      ),
-    ),
+    ...now.engines.flatMap((engine) => engineChanges(engines.get(engine.name), engine)),
     ...fleetChanges(before, now),
   ]
 }
