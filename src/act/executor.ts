@@ -5,6 +5,7 @@ import type { Observation } from '../observe/observation.ts'
 import type { Action, PendingAction } from '../plan/action.ts'
 import { StaleEpoch } from '../store/errors.ts'
 import type { EventReason } from '../telemetry/event.ts'
+import type { PlannedCondition } from '../telemetry/status.ts'
 import { carryOut, type Hands } from './carry-out.ts'
 import { makeHolds } from './holds.ts'
 import { makeLedger } from './ledger.ts'
@@ -14,6 +15,12 @@ import { makeLedger } from './ledger.ts'
  * Together below the sockets of the Docker client, so that no call waits behind its own lease check.
  */
 const LANES = { bring: 4, end: 3 }
+
+/**
+ * What was planned longer ago is no longer begun, ms: a stop that waited behind slow ones, or behind a daemon that no
+ * longer answers, would rest on an old picture (I9). Whatever ends wakes the loop, so the next plan comes at once.
+ */
+const PLAN_AGE_MS = 5_000
 
 export interface ExecutorParts extends Hands {
   /** Longest that an unanswered call may still take effect after we gave it up, ms. */
@@ -37,6 +44,8 @@ export interface Executor extends AsyncDisposable {
   pending(): readonly PendingAction[]
   /** Unix ms at which something that failed may be tried again; undefined when nothing waits for that. */
   retryAt(): number | undefined
+  /** What is wanted but fails again and again. */
+  conditions(): readonly PlannedCondition[]
 }
 
 const FAILED: Readonly<Record<Action['verb'], EventReason>> = {
@@ -61,18 +70,25 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   const signal = AbortSignal.any([lease.lost, closing.signal])
   const underWay = new Set<Promise<void>>()
   let queue: { action: Action; reconcileId: string }[] = []
+  /** Monotonic ms at which the queue was planned. */
+  let plannedAt = 0
   /** How many creates may be under way: grows with each success, falls back to one with a failure (slow start). */
   let window = 1
   const busy = { bring: 0, end: 0 }
   const holds = makeHolds(clock)
 
   function tell(action: Action, reconcileId: string, reason: EventReason, message: string): void {
-    const name = containerName(lease.fleet, action.slot)
     const containerId = action.verb === 'create' ? undefined : action.id
     const { slot, vpn } = action
     const about = { at: clock.now(), fleet: lease.fleet, slot, vpn, containerId }
     const trace = { epoch: lease.epoch, reconcileId }
-    record({ ...about, ...trace, type: 'Warning', reason, message: `${name}: ${message}` })
+    record({ ...about, ...trace, type: 'Warning', reason, message })
+  }
+
+  /** What went wrong with an action, in one sentence. */
+  function describe(error: unknown, { verb, slot }: Action): string {
+    const message = error instanceof Error ? error.message : String(error)
+    return `${containerName(lease.fleet, slot)}: ${verb} failed: ${message}`
   }
 
   /** Tells what an error means; returns whether the outcome is unknown. */
@@ -83,34 +99,33 @@ export function makeExecutor(parts: ExecutorParts): Executor {
       return false
     }
     if (error instanceof UnknownOutcome) {
-      tell(
-        action,
-        reconcileId,
-        'OutcomeUnknown',
-        `${action.verb} was not answered: ${error.message}`,
-      )
+      const name = containerName(lease.fleet, action.slot)
+      const message = `${name}: ${action.verb} was not answered: ${error.message}`
+      tell(action, reconcileId, 'OutcomeUnknown', message)
       return true
     }
     if (error instanceof ImageMissing && action.verb === 'create')
       parts.onImageMissing(action.spec.image)
-    const message = error instanceof Error ? error.message : String(error)
     // News, not trouble: the next list shows who holds the name.
-    if (error instanceof NameTaken) tell(action, reconcileId, 'NameTaken', message)
-    else tell(action, reconcileId, FAILED[action.verb], `${action.verb} failed: ${message}`)
+    const reason = error instanceof NameTaken ? 'NameTaken' : FAILED[action.verb]
+    tell(action, reconcileId, reason, describe(error, action))
     return false
   }
 
   /** Slow start: a success lets one more come at a time, a failure only one, later. */
   function learn(action: Action, isSuccess: boolean, error?: unknown): void {
     if (isSuccess) holds.succeeded(holdKey(action))
-    else holds.failed(error instanceof NameTaken ? action.slot : holdKey(action))
+    else {
+      const key = error instanceof NameTaken ? action.slot : holdKey(action)
+      holds.failed(key, describe(error, action))
+    }
     if (!brings(action)) return
     window = isSuccess ? Math.min(window + 1, LANES.bring) : 1
     if (!isSuccess) queue = queue.filter((queued) => !brings(queued.action))
   }
 
   async function run(action: Action, reconcileId: string): Promise<void> {
-    const begun = ledger.begin(action, clock.now())
+    const begun = ledger.begin(action, reconcileId, clock.now())
     try {
       await carryOut(parts, action, reconcileId, signal)
       begun.end()
@@ -131,6 +146,7 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   }
 
   function pump(): void {
+    if (clock.monotonic() - plannedAt > PLAN_AGE_MS) queue = []
     while (!signal.aborted) {
       const index = queue.findIndex(({ action }) => mayBegin(action))
       const next = index < 0 ? undefined : queue.splice(index, 1)[0]
@@ -152,17 +168,31 @@ export function makeExecutor(parts: ExecutorParts): Executor {
       const taken = new Set(ledger.pending().map((p) => p.id ?? p.slot))
       const isFree = (a: Action) => !taken.has(a.verb === 'create' ? a.slot : a.id)
       queue = actions.filter(isFree).map((action) => ({ action, reconcileId }))
+      plannedAt = clock.monotonic()
       pump()
     },
     stamp: ledger.stamp,
     settle(observation) {
-      for (const { action, happened } of ledger.settle(observation)) {
+      for (const { action, reconcileId, happened } of ledger.settle(observation)) {
+        const name = containerName(lease.fleet, action.slot)
         const outcome = happened ? 'took effect after all' : 'took no effect'
-        tell(action, '', 'OutcomeResolved', `the unanswered ${action.verb} ${outcome}`)
+        const message = `${name}: the unanswered ${action.verb} ${outcome}`
+        tell(action, reconcileId, 'OutcomeResolved', message)
       }
     },
     pending: ledger.pending,
     retryAt: holds.nextEnd,
+    conditions() {
+      const lasting = holds.lasting()
+      const waiting = queue.map(({ action }) => holdKey(action))
+      const underWay = ledger.pending().map((p) => p.id ?? ALL_CREATES)
+      return [...new Set([...waiting, ...underWay])].flatMap((key): PlannedCondition[] => {
+        const why = lasting.get(key)
+        if (why === undefined) return []
+        const message = `${why}; it is tried again with growing pauses`
+        return [{ type: 'Stalled', status: 'True', reason: 'FailsAgainAndAgain', message }]
+      })
+    },
     async [Symbol.asyncDispose]() {
       queue = []
       closing.abort(new LeaseLost(`fleet ${lease.fleet}: the term is over`))

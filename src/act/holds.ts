@@ -3,18 +3,25 @@ import type { Clock } from '../time/clock.ts'
 /** First and longest hold after a failure, ms: long enough not to hammer a daemon in trouble, short enough to notice its return. */
 const HOLD_MS = { first: 1_000, longest: 60_000 }
 
+/** Failures in a row that are no passing weather any more: three of them take seconds. */
+const LASTING_FAILURES = 3
+
 interface Hold {
   readonly failures: number
   readonly until: number
+  readonly why: string
 }
 
 /** Keeps what has just failed from being tried again at once. */
 export interface Holds {
-  failed(key: string): void
+  /** `why` is for people. */
+  failed(key: string, why: string): void
   succeeded(key: string): void
   isHeld(key: string): boolean
   /** Unix ms at which the next hold ends; undefined when nothing is held. */
   nextEnd(): number | undefined
+  /** What fails again and again, by key: why it failed last. */
+  lasting(): ReadonlyMap<string, string>
 }
 
 export function makeHolds(clock: Pick<Clock, 'now'>): Holds {
@@ -26,12 +33,12 @@ export function makeHolds(clock: Pick<Clock, 'now'>): Holds {
   }
 
   return {
-    failed(key) {
+    failed(key, why) {
       const now = clock.now()
       prune(now)
       const failures = (holds.get(key)?.failures ?? 0) + 1
       const pause = Math.min(HOLD_MS.first * 2 ** (failures - 1), HOLD_MS.longest)
-      holds.set(key, { failures, until: now + pause })
+      holds.set(key, { failures, until: now + pause, why })
     },
     succeeded: (key) => void holds.delete(key),
     isHeld: (key) => clock.now() < (holds.get(key)?.until ?? 0),
@@ -39,6 +46,14 @@ export function makeHolds(clock: Pick<Clock, 'now'>): Holds {
       const now = clock.now()
       const ends = [...holds.values()].flatMap(({ until }) => (until > now ? [until] : []))
       return ends.length === 0 ? undefined : Math.min(...ends)
+    },
+    lasting() {
+      prune(clock.now())
+      return new Map(
+        [...holds].flatMap(([key, { failures, why }]) =>
+          failures < LASTING_FAILURES ? [] : [[key, why] as const],
+        ),
+      )
     },
   }
 }

@@ -1,12 +1,22 @@
+import { assertNever } from '../assert-never.ts'
 import type { Observation } from '../observe/observation.ts'
 import type { Action, PendingAction } from '../plan/action.ts'
 
 /** An action that was begun, until its effect is certain. */
 interface Entry {
   readonly action: Action
+  /** The pass that it was planned by. */
+  readonly reconcileId: string
   readonly since: number
   /** Unix ms at which it ended without an answer; undefined while it is in flight. Owned by the ledger. */
   unknownSince: number | undefined
+}
+
+/** What became of an action of which nobody knew. */
+export interface Resolved {
+  readonly action: Action
+  readonly reconcileId: string
+  readonly happened: boolean
 }
 
 /** A handle on one begun action. */
@@ -22,23 +32,22 @@ export interface Begun {
  * recorded before it is sent. While its outcome is unknown its slot counts as occupied.
  */
 export interface Ledger {
-  begin(action: Action, now: number): Begun
+  begin(action: Action, reconcileId: string, now: number): Begun
   /** Changes whenever an action ends: a picture begun under another stamp must not be planned on. */
   stamp(): number
   /** Resolves unknown outcomes by a later list; returns what was resolved, and how. */
-  settle(observation: Observation): readonly { action: Action; happened: boolean }[]
+  settle(observation: Observation): readonly Resolved[]
   pending(): readonly PendingAction[]
 }
 
-/** Whether a list shows that an action had its effect. */
-function showsEffect(action: Action, observation: Observation): boolean {
-  const listed = observation.engines.find((e) =>
-    action.verb === 'create' ? e.slot === action.slot : e.id === action.id,
-  )
+/** Whether a list shows that an action had its effect, or that there is nothing left which it could have it on. */
+function showsEffect(action: Action, { engines }: Observation): boolean {
+  // By name: one that was renamed carries the slot's label too.
+  if (action.verb === 'create') return engines.some((e) => e.name === action.spec.name)
+  const listed = engines.find((e) => e.id === action.id)
   switch (action.verb) {
-    case 'create':
     case 'start':
-      return listed !== undefined && listed.state !== 'created'
+      return listed?.state !== 'created'
     case 'stop':
       return listed === undefined || listed.state === 'exited' || listed.state === 'dead'
     case 'remove':
@@ -46,6 +55,8 @@ function showsEffect(action: Action, observation: Observation): boolean {
     case 'drain':
     case 'noteReady':
       return true
+    default:
+      return assertNever(action)
   }
 }
 
@@ -54,8 +65,8 @@ export function makeLedger(patienceMs: number): Ledger {
   const entries = new Set<Entry>()
   let ended = 0
   return {
-    begin(action, now) {
-      const entry: Entry = { action, since: now, unknownSince: undefined }
+    begin(action, reconcileId, now) {
+      const entry: Entry = { action, reconcileId, since: now, unknownSince: undefined }
       entries.add(entry)
       return {
         end() {
@@ -70,14 +81,14 @@ export function makeLedger(patienceMs: number): Ledger {
     },
     stamp: () => ended,
     settle(observation) {
-      const resolved: { action: Action; happened: boolean }[] = []
+      const resolved: Resolved[] = []
       for (const entry of entries) {
         if (entry.unknownSince === undefined) continue
         const happened = showsEffect(entry.action, observation)
         const overdue = observation.startedAt >= entry.unknownSince + patienceMs
         if (!happened && !overdue) continue
         entries.delete(entry)
-        resolved.push({ action: entry.action, happened })
+        resolved.push({ action: entry.action, reconcileId: entry.reconcileId, happened })
       }
       return resolved
     },

@@ -169,6 +169,7 @@ export async function reconcile(
       ...spec.conditions,
       ...plan.conditions,
       ...(needsImage && lack !== undefined ? [lack] : []),
+      ...executor.conditions(),
     ],
     wakeAt: earliest(
       plan.wakeAt,
