@@ -106,6 +106,13 @@ function nameConditions(world: World): PlannedCondition[] {
     }))
 }
 
+function deletingConditions({ deleting, engines }: World): PlannedCondition[] {
+  if (!deleting) return []
+  const left = engines.length === 1 ? '1 engine is left' : `${engines.length} engines are left`
+  const message = `deletion was asked for: ${left} to drain and remove`
+  return [{ type: 'Deleting', status: 'True', reason: 'DeleteRequested', message }]
+}
+
 /** The fleet's standing facts: whether it is what the spec says, and everything that keeps it from that. */
 export function planConditions(
   world: World,
@@ -117,6 +124,7 @@ export function planConditions(
   const outside = world.engines.filter((e) => e.death?.kind === 'OutsideVpn')
   const all: PlannedCondition[] = [
     ...stated,
+    ...deletingConditions(world),
     ...nameConditions(world),
     ...observation.nodes.flatMap(nodeConditions),
     ...outside.map(
