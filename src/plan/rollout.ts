@@ -35,8 +35,8 @@ function isBalanceKnown(unmarked: readonly Engine[], world: World, election: Ele
 
 /**
  * An idle engine that should be on another node, when nodes differ by two or more (I4). Only ready engines are
- * weighed: a new one that is still starting must not make its own move look done. Where no surge leaves a slot free,
- * and an engine may be missing for a while, it makes room for itself.
+ * weighed: a new one that is still starting must not make its own move look done. A move whose successor may not come
+ * yet is not begun, so that nothing waits for it; where an engine may be missing for a while, it makes room for itself.
  */
 function displaced(
   kept: readonly Engine[],
@@ -48,7 +48,8 @@ function displaced(
   if (!isMoving && !isBalanceKnown(unmarked, world, election)) return undefined
   const loads = countByNode(unmarked.filter((e) => e.ready))
   const load = (node: ObservedNode) => loads.get(node.name) ?? 0
-  const roomy = new Set(placer.nodesWithRoom())
+  const mayCome = isMoving || world.liveCount < replicas + update.maxSurge
+  const roomy = new Set(mayCome ? placer.nodesWithRoom() : [])
   const open = world.input.observation.nodes.filter((node) => world.acceptsNew(node))
   const stopsFirst = (e: Engine) =>
     update.maxUnavailable > 0 && Number(e.slot) < replicas + update.maxSurge

@@ -1,0 +1,32 @@
+import { describe, expect, test } from 'vitest'
+import { deeds, NOW, type Sketch, scene } from '../../test/harness/scene.ts'
+import { planFleet } from './plan.ts'
+
+/** Three on one node, one on the other, and a busy one there that drains and so takes the only surge. */
+const crowded: Sketch = {
+  spec: { replicas: 4 },
+  nodes: [{ name: 'a', port: 40_001 }, { name: 'b' }],
+  engines: [
+    { slot: '1', on: 'a' },
+    { slot: '4', on: 'a' },
+    { slot: '3', on: 'b' },
+    { slot: '0', on: 'b', streams: 1, mark: { kind: 'draining', deadlineAt: NOW + 600_000 } },
+  ],
+}
+
+const doings = (sketch: Sketch) => deeds(planFleet(scene(sketch)))
+
+describe('a move to a less loaded node', () => {
+  test('that no surge is left for keeps nobody waiting: the forwarded engine is rolled meanwhile (L1)', () => {
+    const engines = [...(crowded.engines ?? []), { slot: 'forwarded', on: 'a', outdated: true }]
+    expect(doings({ ...crowded, engines })).toEqual(['drain forwarded'])
+  })
+
+  test('begins when the surge is free again (I4)', () => {
+    const engines = [
+      ...(crowded.engines ?? []).filter((engine) => engine.slot !== '0'),
+      { slot: 'forwarded', on: 'a' },
+    ]
+    expect(doings({ ...crowded, engines })).toEqual(['create 0 on b'])
+  })
+})
