@@ -69,6 +69,7 @@ describe('the spec hash', () => {
     ['variant', [SINGLE, '{variant: martinbjeldbak}']],
     ['memory', [SINGLE, '{resources: {memory: 1Gi}}']],
     ['CPUs', [SINGLE, '{resources: {cpus: 1}}']],
+    ['where internal ports begin', [SINGLE, '{ports: {p2p: 18100}}']],
     ['the VPN’s being there', ['{mode: none}']],
   ])('changes with %s', (_, parts) => expect(hashOf(...parts)).not.toBe(base))
 
@@ -76,7 +77,6 @@ describe('the spec hash', () => {
     ['maxStreams, which is no part of a container', [SINGLE, '{maxStreams: 9}']],
     ['health and timeouts', [SINGLE, '{health: {failures: 9}, startTimeout: 9s}']],
     ['the pull policy', [SINGLE, '{pullPolicy: Never}']],
-    ['internal ports', [SINGLE, '{ports: {p2p: 18100}}']],
     [
       'the number of nodes, their names and ports',
       [

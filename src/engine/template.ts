@@ -25,7 +25,7 @@ export interface EngineTemplate {
 /** Any ports will do where ports do not count, as long as they stay the same. */
 const NO_PORTS: EnginePorts = { http: 1, https: 2, api: 3, p2p: 4 }
 
-/** The fleet's template. Health, timeouts, maxStreams and port ranges are no part of a container, so they roll nothing. */
+/** The fleet's template. Health, timeouts and maxStreams are no part of a container, so they roll nothing. */
 export function engineTemplate(fleet: Fleet): EngineTemplate {
   const { image, resources } = fleet.engine
   const published = fleet.vpn.mode === 'none'
@@ -34,6 +34,8 @@ export function engineTemplate(fleet: Fleet): EngineTemplate {
       image,
       resources,
       launch: containerFor(fleet, NO_PORTS),
+      // No slot's own ports, but where all of them begin: moving that must move every engine.
+      internalPorts: fleet.engine.ports,
       network: published ? { bind: fleet.network.bind, name: fleet.network.name } : 'vpn',
     }),
     image,
