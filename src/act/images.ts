@@ -5,8 +5,10 @@ import type { EventReason, NewFleetEvent } from '../telemetry/event.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import type { Clock } from '../time/clock.ts'
 
-/** How long after a failed look or pull the next is tried, ms; doubled up to the longest. */
-const RETRY_MS = { first: 2_000, longest: 120_000 }
+/** While an image is missing, how often to look whether somebody has brought it, ms: one cheap request. */
+const LOOK_MS = 5_000
+/** First and longest wait before a failed pull is tried again, ms: registries count pulls. */
+const PULL_MS = { first: 2_000, longest: 120_000 }
 
 type PullPolicy = EngineSettings['pullPolicy']
 
@@ -19,21 +21,32 @@ export interface ImagesParts {
   readonly onChange: () => void
 }
 
+/** Why engines cannot be made of an image yet. */
+export interface Lack {
+  /** Undefined in the moment of the first look, which is no news. */
+  readonly condition: PlannedCondition | undefined
+}
+
 /** Sees to it that an image is there before engines are made of it. Lives for one term. */
 export interface Images extends AsyncDisposable {
-  /** Undefined when engines can be made of the image; else why they cannot yet. Looks and pulls in the background. */
-  lacks(image: string, policy: PullPolicy): PlannedCondition | undefined
+  /** Undefined when engines can be made of the image. Looks and pulls in the background. */
+  lacks(image: string, policy: PullPolicy): Lack | undefined
   /** A create found it missing. */
   missing(image: string): void
-  /** Unix ms at which a failed look or pull is repeated; undefined when none waits. */
+  /** Unix ms at which a look or pull is repeated; undefined when none waits. */
   retryAt(): number | undefined
 }
 
+/** What is known of one image. Mutable; owned by this module's functions. */
 interface ImageState {
-  readonly kind: 'present' | 'working' | 'failed'
-  readonly message: string
-  readonly retryAt: number
-  readonly failures: number
+  isPresent: boolean
+  isBusy: boolean
+  reason: 'ImagePulling' | 'ImageUnavailable'
+  /** For people; empty until the first look has ended. */
+  message: string
+  failedPulls: number
+  lookAt: number
+  pullAt: number
 }
 
 export function makeImages({ docker, lease, clock, record, onChange }: ImagesParts): Images {
@@ -46,67 +59,95 @@ export function makeImages({ docker, lease, clock, record, onChange }: ImagesPar
     record({ at: clock.now(), fleet: lease.fleet, type, reason, message, epoch: lease.epoch })
   }
 
-  function set(image: string, kind: ImageState['kind'], message: string): void {
-    const failures = kind === 'failed' ? (states.get(image)?.failures ?? 0) + 1 : 0
-    const pause = Math.min(RETRY_MS.first * 2 ** (failures - 1), RETRY_MS.longest)
-    const retryAt = kind === 'failed' ? clock.now() + pause : 0
-    // Failures outlive the next attempt, so that the pauses grow.
-    const kept = kind === 'working' ? (states.get(image)?.failures ?? 0) : failures
-    states.set(image, { kind, message, retryAt, failures: kept })
+  function fail(state: ImageState, message: string): void {
+    const isNews = state.message !== message
+    state.reason = 'ImageUnavailable'
+    state.message = message
+    if (isNews) tell('ImagePullFailed', 'Warning', message)
   }
 
-  async function pull(image: string): Promise<void> {
-    tell('ImagePulling', 'Normal', `pulling ${image}`)
+  async function pull(image: string, state: ImageState): Promise<void> {
+    const attempt = state.failedPulls === 0 ? '' : ` (attempt ${state.failedPulls + 1})`
+    tell('ImagePulling', 'Normal', `pulling ${image}${attempt}`)
     const onProgress = (line: string) => {
-      set(image, 'working', `pulling ${image}: ${line}`)
+      state.reason = 'ImagePulling'
+      state.message = `pulling ${image}: ${line}`
       onChange()
     }
-    await docker.pull(lease, image, onProgress, signal)
+    try {
+      await docker.pull(lease, image, onProgress, signal)
+    } catch (error) {
+      state.failedPulls += 1
+      const pause = Math.min(PULL_MS.first * 2 ** (state.failedPulls - 1), PULL_MS.longest)
+      state.pullAt = clock.now() + pause
+      throw error
+    }
     tell('ImagePulled', 'Normal', `pulled ${image}`)
-    set(image, 'present', '')
+    state.isPresent = true
   }
 
-  async function obtain(image: string, policy: PullPolicy): Promise<void> {
+  async function obtain(image: string, policy: PullPolicy, state: ImageState): Promise<void> {
     try {
-      if (policy === 'Always') return await pull(image)
-      if (await docker.hasImage(image, signal)) return set(image, 'present', '')
-      if (policy === 'IfNotPresent') return await pull(image)
-      set(
-        image,
-        'failed',
-        `image ${image} is not on this Docker daemon and pullPolicy is Never: build it, or docker pull ${image}`,
-      )
+      const mustPull = policy === 'Always'
+      if (!mustPull && (await docker.hasImage(image, signal))) state.isPresent = true
+      else if (policy === 'Never')
+        fail(
+          state,
+          `image ${image} is not on this Docker daemon and pullPolicy is Never: build it there, or docker pull ${image}`,
+        )
+      else if (clock.now() >= state.pullAt) await pull(image, state)
     } catch (error) {
       if (signal.aborted || error instanceof LeaseLost) return
-      const message = error instanceof Error ? error.message : String(error)
-      set(image, 'failed', `image ${image} cannot be had: ${message}`)
-      tell('ImagePullFailed', 'Warning', `${image}: ${message}`)
+      const why = error instanceof Error ? error.message : String(error)
+      fail(
+        state,
+        `image ${image} cannot be had: ${why}; correct spec.engine.image, or bring it by docker pull ${image}`,
+      )
     }
   }
 
-  function start(image: string, policy: PullPolicy): void {
-    set(image, 'working', `looking for image ${image}`)
-    const work = obtain(image, policy).finally(() => {
+  function start(image: string, policy: PullPolicy, state: ImageState): void {
+    state.isBusy = true
+    const work = obtain(image, policy, state).finally(() => {
+      state.isBusy = false
+      // With Always only a pull counts, so that a look earlier than the next one would see nothing.
+      state.lookAt = Math.max(clock.now() + LOOK_MS, policy === 'Always' ? state.pullAt : 0)
       underWay.delete(work)
       if (!signal.aborted) onChange()
     })
     underWay.add(work)
   }
 
+  function stateOf(image: string): ImageState {
+    const known = states.get(image)
+    if (known !== undefined) return known
+    const fresh: ImageState = {
+      isPresent: false,
+      isBusy: false,
+      reason: 'ImagePulling',
+      message: '',
+      failedPulls: 0,
+      lookAt: 0,
+      pullAt: 0,
+    }
+    states.set(image, fresh)
+    return fresh
+  }
+
   return {
     lacks(image, policy) {
-      const state = states.get(image)
-      if (state?.kind === 'present') return undefined
-      const isDue = state === undefined || (state.kind === 'failed' && clock.now() >= state.retryAt)
-      if (isDue && !signal.aborted) start(image, policy)
-      const { message = '', kind } = states.get(image) ?? {}
-      const reason = kind === 'failed' ? 'ImageUnavailable' : 'ImagePulling'
-      return { type: 'ImageMissing', status: 'True', reason, message }
+      const state = stateOf(image)
+      if (state.isPresent) return undefined
+      if (!state.isBusy && clock.now() >= state.lookAt && !signal.aborted)
+        start(image, policy, state)
+      const { reason, message } = state
+      if (message === '') return { condition: undefined }
+      return { condition: { type: 'ImageMissing', status: 'True', reason, message } }
     },
     missing: (image) => void states.delete(image),
     retryAt() {
-      const waiting = [...states.values()].filter((state) => state.kind === 'failed')
-      return waiting.length === 0 ? undefined : Math.min(...waiting.map((state) => state.retryAt))
+      const waiting = [...states.values()].filter((state) => !state.isPresent && !state.isBusy)
+      return waiting.length === 0 ? undefined : Math.min(...waiting.map((state) => state.lookAt))
     },
     async [Symbol.asyncDispose]() {
       closing.abort(new LeaseLost(`fleet ${lease.fleet}: the term is over`))

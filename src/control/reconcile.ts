@@ -168,7 +168,7 @@ export async function reconcile(
     conditions: [
       ...spec.conditions,
       ...plan.conditions,
-      ...(needsImage && lack !== undefined ? [lack] : []),
+      ...(needsImage && lack?.condition !== undefined ? [lack.condition] : []),
       ...executor.conditions(),
     ],
     wakeAt: earliest(
