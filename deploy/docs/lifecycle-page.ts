@@ -86,7 +86,7 @@ ${diagram()}
 ${table()}
 
 \`markDraining\` and \`markFailed\` write the irrevocable mark in the store before anything else happens to the container
-(I7); \`noteReady\` remembers the first good answer. A container that is marked before it ever ran counts as exited: only
-its removal is left to do.
+(I7); \`noteReady\` remembers the first good answer. A mark counts also for a container that never ran, since a start that
+was sent earlier may still land: it is Draining or Stopping, and is removed as it is.
 `
 }

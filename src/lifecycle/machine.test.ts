@@ -5,13 +5,19 @@ import { PHASES, type Phase } from './phase.ts'
 import { step } from './step.ts'
 
 const events = (lifecycle.events as readonly LifecycleEvent['type'][]).map((type) => ({ type }))
+/** What xstate/graph leaves untyped. */
+interface Edge {
+  readonly event: LifecycleEvent
+  readonly state: { readonly value: unknown }
+}
+
 const rank = (phase: unknown) => PHASES.indexOf(phase as Phase)
 
 const edges = Object.values(getAdjacencyMap(lifecycle, { events })).flatMap(
   ({ state, transitions }) =>
-    Object.values(transitions).map((each) => ({
+    Object.values(transitions as Record<string, Edge>).map((each) => ({
       from: state.value as Phase,
-      event: each.event.type as LifecycleEvent['type'],
+      event: each.event.type,
       to: each.state.value as Phase,
     })),
 )

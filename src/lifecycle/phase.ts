@@ -31,13 +31,14 @@ export function phaseOf({ state, mark, wasReady }: PhaseSigns): Phase {
     case 'removing':
       return 'Exited'
     case 'created':
-      // Marked before it ever ran: only its removal is left to do.
-      return mark === undefined ? 'Pending' : 'Exited'
     case 'running':
     case 'paused':
     case 'restarting':
-      if (mark === undefined) return wasReady ? 'Running' : 'Starting'
-      return mark.kind === 'failed' || mark.stopAt !== undefined ? 'Stopping' : 'Draining'
+      // A mark counts also before it ever ran: a start that was sent earlier may still land.
+      if (mark !== undefined)
+        return mark.kind === 'failed' || mark.stopAt !== undefined ? 'Stopping' : 'Draining'
+      if (state === 'created') return 'Pending'
+      return wasReady ? 'Running' : 'Starting'
     default:
       return assertNever(state)
   }

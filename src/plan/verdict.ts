@@ -59,7 +59,9 @@ export function judge(
   if (engine.pending !== undefined) return undefined
   if (phase === 'Exited') return verdict('exited', 'EngineExited', 'exited')
   if (phase === 'Stopping')
-    return verdict('stillRunning', 'EngineStopped', 'stop had no effect yet')
+    return container.state === 'created'
+      ? verdict('exited', 'EngineRemoved', 'never ran')
+      : verdict('stillRunning', 'EngineStopped', 'stop had no effect yet')
   if (death?.due)
     return { event: 'failed', why: { reason: 'EngineFailed', message: death.message } }
   if (death !== undefined) return undefined
