@@ -13,6 +13,7 @@ const VPN_LABEL = 'acestream.vpn_container'
 
 const SPEC_HASH = 'acefleet.spec-hash'
 const P2P_PORT = 'acefleet.p2p-port'
+const API_PORT = 'acefleet.api-port'
 const VPN_GENERATION = 'acefleet.vpn-generation'
 const HTTP_PORT = 'acestream.http_port'
 const HTTPS_PORT = 'acestream.https_port'
@@ -39,6 +40,7 @@ export function engineLabels(of: Labelled): Readonly<Record<string, string>> {
     [SPEC_HASH]: of.specHash,
     [EPOCH_LABEL]: String(of.epoch),
     [P2P_PORT]: String(of.ports.p2p),
+    [API_PORT]: String(of.ports.api),
     [HTTP_PORT]: String(of.ports.http),
     [HTTPS_PORT]: String(of.ports.https),
     [HOST_HTTP_PORT]: String(of.ports.http),
@@ -68,6 +70,8 @@ export function readLabels(labels: Readonly<Record<string, string>>): EngineLabe
     epoch: epochOf(labels[EPOCH_LABEL]),
     p2pPort: whole(labels[P2P_PORT]),
     httpPort: whole(labels[HTTP_PORT]),
+    httpsPort: whole(labels[HTTPS_PORT]),
+    apiPort: whole(labels[API_PORT]),
     vpnGeneration: labels[VPN_GENERATION],
     vpnContainer: labels[VPN_LABEL],
     forwarded: labels[FORWARDED_LABEL] === 'true',

@@ -36,7 +36,7 @@ export function enginePorts(
 export function portsFit(
   ports: EnginePorts,
   range: PortRange,
-  taken: Pick<ReadonlySet<number>, 'has'>,
+  taken: ReadonlySet<number>,
 ): boolean {
   const all = [ports.http, ports.https, ports.api, ports.p2p]
   return (

@@ -6,6 +6,8 @@ export interface EngineLabels {
   readonly epoch: number
   readonly p2pPort: number | undefined
   readonly httpPort: number | undefined
+  readonly httpsPort: number | undefined
+  readonly apiPort: number | undefined
   readonly vpnGeneration: string | undefined
   readonly vpnContainer: string | undefined
   readonly forwarded: boolean

@@ -84,6 +84,13 @@ function namespaceDeath({ container, node, input }: Facts): Death | undefined {
   return undefined
 }
 
+/** Whether bytes may flow on its streams, whatever its API says: an unknown count means busy (I5). */
+function mayServe(streams: Facts['streams'], { id }: ObservedEngine, input: PlanInput): boolean {
+  if (streams === 'unknown') return true
+  const lastBytesAt = input.memory.streams.get(id)?.lastBytesAt ?? 0
+  return streams > 0 && input.now - lastBytesAt < NO_BYTES_MS
+}
+
 function silence({ container, phase, streams, input }: Facts): Death | undefined {
   const { engine } = input.fleet
   const { health } = container
@@ -95,14 +102,14 @@ function silence({ container, phase, streams, input }: Facts): Death | undefined
       return undefined
     // Nobody may have asked it yet: after blindness its first answers are still to come (I9).
     if (health.failures < engine.health.failures) return undefined
+    // One that seems new because the store forgot may serve viewers (I5).
+    if (mayServe(streams, container, input)) return undefined
     const after = seconds(input.now - startedAt)
     const message = `gave no good answer within ${after} of its start (${health.lastError || 'not probed'})`
     return { kind: 'StartTimedOut', message, due: true, ownFault: true }
   }
   if (health.ready || health.failures < engine.health.failures) return undefined
-  if (streams === 'unknown') return undefined
-  const lastBytesAt = input.memory.streams.get(container.id)?.lastBytesAt ?? 0
-  if (streams > 0 && input.now - lastBytesAt < NO_BYTES_MS) return undefined
+  if (mayServe(streams, container, input)) return undefined
   const message = `failed ${health.failures} probes in a row (${health.lastError})`
   return { kind: 'Unresponsive', message, due: true, ownFault: true }
 }
@@ -111,8 +118,7 @@ function silence({ container, phase, streams, input }: Facts): Death | undefined
 export function deathOf(facts: Facts): Death | undefined {
   const { container, phase } = facts
   if (phase === 'Exited') {
-    const message = container.state === 'created' ? 'never ran' : 'exited'
-    return { kind: 'Exited', message, due: true, ownFault: true }
+    return { kind: 'Exited', message: 'exited', due: true, ownFault: true }
   }
   if (container.startError !== undefined) {
     const message = `could not be started: ${container.startError}`

@@ -1,8 +1,9 @@
 import type { ContainerId } from '../docker/port.ts'
-import { containerName, isForwardedSlot } from '../engine/place.ts'
-import { enginePorts } from '../engine/ports.ts'
+import { containerName, isForwardedSlot, slotNumber } from '../engine/place.ts'
+import { type EnginePorts, enginePorts } from '../engine/ports.ts'
 import { type Phase, phaseOf } from '../lifecycle/phase.ts'
 import type { ObservedEngine, ObservedNode } from '../observe/observation.ts'
+import type { EngineSettings, PortRange } from '../spec/fleet.ts'
 import type { Mark } from '../store/mark.ts'
 import type { PendingAction } from './action.ts'
 import { type Death, deathOf } from './death.ts'
@@ -48,16 +49,41 @@ function streamsOn(container: ObservedEngine, { memory, now }: PlanInput, ttlMs:
   return load === undefined ? 0 : load.active + load.pending
 }
 
+/** The ports that a container's labels say it listens on; undefined where they do not say. */
+export function portsOf({ labels }: ObservedEngine): Partial<EnginePorts> {
+  const { httpPort: http, httpsPort: https, apiPort: api, p2pPort: p2p } = labels
+  return { http, https, api, p2p }
+}
+
+/** Why its ports are not those of its slot on its node. */
+function portMisfit(
+  container: ObservedEngine,
+  node: ObservedNode | undefined,
+  range: PortRange,
+  internal: EngineSettings['ports'],
+): string | undefined {
+  const has = portsOf(container)
+  const due = enginePorts(range, internal, container.slot)
+  if (has.http !== due.http || due.http > range.last) return 'port range changed'
+  const { forwarded } = container.labels
+  const moved = (['https', 'api', 'p2p'] as const).filter(
+    // A forwarded engine's P2P port is its node's: that is the election's matter.
+    (kind) => has[kind] !== undefined && has[kind] !== due[kind] && !(forwarded && kind === 'p2p'),
+  )
+  if (moved.length > 0) return `first ${moved.join(' and ')} port changed`
+  const isHit = node?.forwardedPort && Object.values(has).includes(node.forwardedPort)
+  return isHit && !forwarded
+    ? `listens on ${node.forwardedPort}, which ${node.name} forwards now`
+    : undefined
+}
+
 function misfitOf(container: ObservedEngine, node: ObservedNode | undefined, input: PlanInput) {
   const { fleet, template } = input
   if (container.labels.specHash !== template.specHash) return 'spec changed'
   const vpnNode = fleet.vpn.nodes.find((n) => n.name === node?.name)
   if (fleet.vpn.mode !== 'none' && vpnNode === undefined)
     return `VPN node ${container.labels.vpnContainer ?? ''} left the spec`
-  const range = vpnNode?.ports ?? fleet.network.ports
-  const { http } = enginePorts(range, fleet.engine.ports, container.slot)
-  if (container.labels.httpPort !== http || http > range.last) return 'port range changed'
-  return undefined
+  return portMisfit(container, node, vpnNode?.ports ?? fleet.network.ports, fleet.engine.ports)
 }
 
 /** Joins what was observed of a container with what is remembered of it. */
@@ -93,7 +119,8 @@ export function viewEngine(
   }
 }
 
-/** Whether the container still bears the name that fences its slot; a renamed one fences nothing. */
-export function bearsItsName(engine: Engine, fleet: string): boolean {
-  return engine.name === containerName(fleet, engine.slot)
+/** Whether the container bears the name that fences a slot of ours; a renamed one fences nothing. */
+export function bearsItsName({ name, slot }: Engine, fleet: string): boolean {
+  const isSlot = slotNumber(slot) !== undefined || isForwardedSlot(slot)
+  return isSlot && name === containerName(fleet, slot)
 }

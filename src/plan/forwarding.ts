@@ -1,9 +1,13 @@
 import { containerName, forwardedSlot } from '../engine/place.ts'
 import type { ObservedNode } from '../observe/observation.ts'
+import type { Fleet } from '../spec/fleet.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import type { Why } from './action.ts'
 import { bearsItsName, type Engine } from './engine.ts'
+import type { Placer } from './placement.ts'
 import type { World } from './world.ts'
+
+type Scope = Fleet['forwarding']['scope']
 
 /** One place for a forwarded engine: the fleet's only one, or a node's. */
 export interface ForwardedPlace {
@@ -23,13 +27,18 @@ export interface Election {
   readonly conditions: readonly PlannedCondition[]
 }
 
-/** Whether a node could be given the forwarded engine now. */
-function isElectable(node: ObservedNode, world: World): boolean {
-  return (
-    world.acceptsNew(node) &&
-    node.forwardedPort !== 0 &&
-    !world.foreign.some((container) => container.forwardedOn === node.name)
-  )
+/** Why a node cannot be given a place's forwarded engine now, for people; undefined when it can. */
+function whyNot(node: ObservedNode, slot: string, world: World, placer: Placer) {
+  const { name, state, message, forwardedPort } = node
+  if (state !== 'up') return `${name} is ${state}: ${message}`
+  if (!world.acceptsNew(node)) return `${name} is cordoned`
+  if (forwardedPort === 0)
+    return `${name} has no forwarded port (is VPN_PORT_FORWARDING=on, and does the server support it?)`
+  if (world.foreign.some((container) => container.forwardedOn === name))
+    return `${name} carries a foreign forwarded engine`
+  if (!placer.fitsForwarded(slot, node))
+    return `${name} forwards port ${forwardedPort}, but that or another port of the engine is taken there`
+  return undefined
 }
 
 /** The preferred node first, then the one that has been up longest, then by name. */
@@ -43,53 +52,50 @@ function rank(nodes: readonly ObservedNode[], prefer: string | undefined): reado
 /** Why the rightful holder must make room for another; undefined while it may stay. */
 function whyLeave(
   holder: Engine,
-  electable: readonly ObservedNode[],
+  place: { readonly nodes: readonly ObservedNode[]; readonly electable: readonly ObservedNode[] },
   prefer: string | undefined,
 ): Why | undefined {
   const { node } = holder
   const leave = (message: string): Why => ({ reason: 'ForwardedPortChanged', message })
   if (node === undefined) return leave('its VPN node left the spec')
+  if (!place.nodes.includes(node))
+    return leave(`sits on ${node.name}, which has a place of its own`)
   if (node.state !== 'up') return undefined
   if (node.forwardedPort === 0) return leave(`${node.name} has lost its forwarded port`)
   const port = holder.container.labels.p2pPort
   if (port !== node.forwardedPort)
     return leave(`${node.name}'s forwarded port is ${node.forwardedPort} now, was ${port}`)
-  if (prefer !== undefined && prefer !== node.name && electable.some((n) => n.name === prefer))
+  if (
+    prefer !== undefined &&
+    prefer !== node.name &&
+    place.electable.some((n) => n.name === prefer)
+  )
     return { reason: 'ForwardedElected', message: `${prefer} is preferred and has a port` }
   return undefined
 }
 
-/** Why there is no engine for a place, for people. */
-function whyNone(nodes: readonly ObservedNode[], world: World): string {
-  const each = nodes.map((node) => {
-    if (node.state !== 'up') return `${node.name} is ${node.state}: ${node.message}`
-    if (!world.acceptsNew(node)) return `${node.name} is cordoned`
-    if (node.forwardedPort === 0)
-      return `${node.name} has no forwarded port (is VPN_PORT_FORWARDING=on, and does the server support it?)`
-    return `${node.name} carries a foreign forwarded engine`
-  })
-  return each.join('; ')
-}
-
-function fillPlace(slot: string, nodes: readonly ObservedNode[], world: World) {
+function fillPlace(slot: string, nodes: readonly ObservedNode[], world: World, placer: Placer) {
   const { fleet } = world.input
   const { prefer } = fleet.forwarding
+  const obstacles = new Map(nodes.map((node) => [node, whyNot(node, slot, world, placer)]))
   const electable = rank(
-    nodes.filter((node) => isElectable(node, world)),
+    nodes.filter((node) => obstacles.get(node) === undefined),
     prefer,
   )
   const rightful = world.engines.find(
     (e) => e.slot === slot && e.container.labels.forwarded && bearsItsName(e, fleet.name),
   )
-  const releases = new Map<Engine, Why>()
-  if (rightful?.live && rightful.mark === undefined) {
-    const why = whyLeave(rightful, electable, prefer)
-    if (why === undefined)
-      return { slot, holder: rightful, electOn: undefined, electable, releases }
-    releases.set(rightful, why)
+  const mayStay = rightful?.live && rightful.mark === undefined ? rightful : undefined
+  const whyGo = mayStay && whyLeave(mayStay, { nodes, electable }, prefer)
+  const isFree = !world.holdsName(containerName(fleet.name, slot)) && !world.isExpected(slot)
+  return {
+    slot,
+    holder: whyGo === undefined ? mayStay : undefined,
+    electOn: isFree ? electable[0] : undefined,
+    electable,
+    obstacles: [...obstacles.values()].filter((why) => why !== undefined),
+    releases: new Map<Engine, Why>(mayStay && whyGo ? [[mayStay, whyGo]] : []),
   }
-  const free = !world.holdsName(containerName(fleet.name, slot)) && !world.isExpected(slot)
-  return { slot, holder: undefined, electOn: free ? electable[0] : undefined, electable, releases }
 }
 
 function foreignConditions(world: World): PlannedCondition[] {
@@ -105,56 +111,73 @@ function foreignConditions(world: World): PlannedCondition[] {
     }))
 }
 
-/** Decides which engine holds each forwarded place, which must give it up, and where one is to be created (I1). */
-export function electForwarded(world: World): Election {
+type Filling = ReturnType<typeof fillPlace>
+
+/** Places as the scope has them; with fewer replicas than nodes those that are held or can be filled come first. */
+function fillPlaces(scope: Scope, world: World, placer: Placer): readonly Filling[] {
   const { fleet, observation } = world.input
-  const { scope } = fleet.forwarding
-  const wanted = fleet.vpn.mode === 'none' || scope === 'none' || world.deleting ? 'none' : scope
-  const asked =
-    wanted === 'none'
-      ? []
-      : wanted === 'fleet'
-        ? [fillPlace(forwardedSlot(), observation.nodes, world)]
-        : observation.nodes.map((node) => fillPlace(forwardedSlot(node.name), [node], world))
-  // Fewer replicas than nodes: places that are held or can be filled come first.
-  const readiness = (place: (typeof asked)[number]) => (place.holder ? 0 : place.electOn ? 1 : 2)
-  const filled = asked.toSorted((a, b) => readiness(a) - readiness(b)).slice(0, fleet.replicas)
+  const { nodes } = observation
+  const asked = {
+    none: () => [],
+    fleet: () => [fillPlace(forwardedSlot(), nodes, world, placer)],
+    vpn: () => nodes.map((node) => fillPlace(forwardedSlot(node.name), [node], world, placer)),
+  }[scope]()
+  const readiness = (place: Filling) => (place.holder ? 0 : place.electOn ? 1 : 2)
+  return asked.toSorted((a, b) => readiness(a) - readiness(b)).slice(0, fleet.replicas)
+}
 
-  const releases = new Map(filled.flatMap((place) => [...place.releases]))
-  const places = filled.map(({ slot, holder, electOn, electable }) => {
-    // Never beside one of ours that carries the label and has not exited, whatever its name (I1).
-    const bearers = world.engines.filter(
-      (e) => e.forwarded && e.phase !== 'Exited' && (wanted === 'fleet' || e.node === electOn),
-    )
-    const served = holder !== undefined || electable.length > 0
-    return { slot, holder, electOn: bearers.length === 0 ? electOn : undefined, served }
-  })
-  const rightful = new Set(filled.map((place) => place.slot))
-  for (const engine of world.engines.filter((e) => e.forwarded && e.live)) {
-    const holdsPlace = places.some((place) => place.holder === engine)
-    if (holdsPlace || releases.has(engine)) continue
-    const message =
-      wanted === 'none'
-        ? 'no forwarded engine is wanted'
-        : rightful.has(engine.slot)
-          ? 'another engine holds its place'
-          : `carries the forwarded label under the name ${engine.name}`
-    releases.set(engine, { reason: 'ForwardedElected', message })
-  }
+/** Whether one of ours carries the label within the scope and has not exited, or may come to (I1). */
+function isBorne(scope: Scope, node: ObservedNode, world: World): boolean {
+  const isWithin = (name: string | undefined) => scope === 'fleet' || name === node.name
+  return (
+    world.engines.some((e) => e.forwarded && e.phase !== 'Exited' && isWithin(e.node?.name)) ||
+    world.expected.some((p) => p.forwarded && isWithin(p.vpn))
+  )
+}
 
-  const conditions = foreignConditions(world)
-  const unserved = filled.filter((p) => p.holder === undefined && p.electable.length === 0)
-  if (unserved.length > 0) {
-    const nodes =
-      wanted === 'fleet'
-        ? observation.nodes
-        : observation.nodes.filter((n) => unserved.some((p) => p.slot === forwardedSlot(n.name)))
-    conditions.push({
-      type: 'NoForwardedPort',
-      status: 'True',
-      reason: 'NoForwardedPort',
-      message: `no forwarded engine for ${unserved.map((p) => p.slot).join(', ')}: ${whyNone(nodes, world)}`,
-    })
+/** Engines that carry the label without a place: an older version's, a tampered one's, one of another scope. */
+function releaseStrays(filled: readonly Filling[], world: World): ReadonlyMap<Engine, Why> {
+  const slots = new Set(filled.map((place) => place.slot))
+  const messageOn = ({ slot, name }: Engine) => {
+    if (filled.length === 0) return 'no forwarded engine is wanted'
+    return slots.has(slot)
+      ? 'sits in a forwarded place without being its engine'
+      : `carries the forwarded label under the name ${name}`
   }
-  return { places, releases, conditions }
+  const strays = world.engines.filter(
+    (e) =>
+      e.forwarded && e.live && !filled.some((place) => place.holder === e || place.releases.has(e)),
+  )
+  return new Map(strays.map((e) => [e, { reason: 'ForwardedElected', message: messageOn(e) }]))
+}
+
+function noPortConditions(filled: readonly Filling[]): PlannedCondition[] {
+  const unserved = filled.filter((place) => !isServed(place))
+  if (unserved.length === 0) return []
+  const slots = unserved.map((place) => place.slot).join(', ')
+  const why = unserved.flatMap((place) => place.obstacles).join('; ')
+  const message = `no forwarded engine for ${slots}: ${why}`
+  return [{ type: 'NoForwardedPort', status: 'True', reason: 'NoForwardedPort', message }]
+}
+
+const isServed = ({ holder, electable }: Filling) => holder !== undefined || electable.length > 0
+
+/** Decides which engine holds each forwarded place, which must give it up, and where one is to be created (I1). */
+export function electForwarded(world: World, placer: Placer): Election {
+  const { fleet } = world.input
+  const isNone = fleet.vpn.mode === 'none' || world.deleting
+  const scope = isNone ? 'none' : fleet.forwarding.scope
+  const filled = fillPlaces(scope, world, placer)
+  return {
+    places: filled.map((place) => {
+      const { slot, holder, electOn } = place
+      const isFree = electOn !== undefined && !isBorne(scope, electOn, world)
+      return { slot, holder, electOn: isFree ? electOn : undefined, served: isServed(place) }
+    }),
+    releases: new Map([
+      ...filled.flatMap((place) => [...place.releases]),
+      ...releaseStrays(filled, world),
+    ]),
+    conditions: [...foreignConditions(world), ...noPortConditions(filled)],
+  }
 }

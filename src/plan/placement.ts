@@ -1,6 +1,7 @@
 import { containerName } from '../engine/place.ts'
 import { type EnginePorts, enginePorts, GLUETUN_PORTS, portsFit } from '../engine/ports.ts'
 import type { ObservedNode } from '../observe/observation.ts'
+import { type Engine, portsOf } from './engine.ts'
 import type { World } from './world.ts'
 
 /** Where a new engine goes. `node` is undefined in mode none. */
@@ -12,6 +13,8 @@ export interface Placement {
 
 /** Gives out slots and nodes for one plan; what it gave out counts for what it gives out next (I4, I11). */
 export interface Placer {
+  /** Whether no port of a place's forwarded engine collides on a node. */
+  fitsForwarded(slot: string, node: ObservedNode): boolean
   /** The forwarded engine of a place on a node; undefined when its ports collide there. */
   forwarded(slot: string, node: ObservedNode): Placement | undefined
   /** The least loaded node that takes new engines and has a free slot: the preferred one, or else the lowest. */
@@ -33,35 +36,40 @@ export function loadByNode(world: World): Map<string, number> {
   return load
 }
 
-/** Every port in a node's namespace that no new engine may have, beside the slots' own. */
-function takenOn(node: ObservedNode | undefined, world: World): ReadonlySet<number> {
-  if (node === undefined) return new Set()
-  const living = world.engines.filter((e) => e.node === node && e.phase !== 'Exited')
-  return new Set([
-    ...GLUETUN_PORTS,
-    ...(node.forwardedPort === 0 ? [] : [node.forwardedPort]),
-    ...living.flatMap((e) => [e.container.labels.httpPort ?? 0, e.container.labels.p2pPort ?? 0]),
-  ])
+/**
+ * Every port on a node that no new engine may have because another listens on it. Without a VPN those are the published
+ * ones alone: each engine has a namespace of its own.
+ */
+function takenOn(node: ObservedNode | undefined, engines: readonly Engine[]): ReadonlySet<number> {
+  const living = engines.filter((e) => e.node === node && e.phase !== 'Exited')
+  const ports = living.map((e) => portsOf(e.container))
+  const taken = node === undefined ? ports.map(({ http }) => http) : ports.flatMap(Object.values)
+  const gluetun = node === undefined ? [] : GLUETUN_PORTS
+  return new Set([...gluetun, ...taken.filter((port) => port !== undefined)])
 }
 
 export function makePlacer(world: World): Placer {
   const { fleet, observation } = world.input
   const load = loadByNode(world)
   const given = new Set<string>()
-  const taken = new Map(observation.nodes.map((node) => [node.name, takenOn(node, world)]))
+  const nodes = [undefined, ...observation.nodes]
+  const taken = new Map(nodes.map((node) => [node, takenOn(node, world.engines)]))
+  // A forwarded engine comes only when all others within its scope have gone: their ports are no hindrance.
+  const ordinary = world.engines.filter((e) => !e.forwarded)
+  const takenByOrdinary = new Map(nodes.map((node) => [node, takenOn(node, ordinary)]))
   const rangeOf = (node: ObservedNode | undefined) =>
     fleet.vpn.nodes.find((n) => n.name === node?.name)?.ports ?? fleet.network.ports
 
   const isFree = (slot: string) =>
     !given.has(slot) && !world.isExpected(slot) && !world.holdsName(containerName(fleet.name, slot))
 
+  /** `p2p` is the node's forwarded port, for the engine that is to hold it: nobody else may. */
   function at(slot: string, node: ObservedNode | undefined, p2p?: number): Placement | undefined {
     const range = rangeOf(node)
     const ports = enginePorts(range, fleet.engine.ports, slot, p2p)
-    const used =
-      node === undefined ? new Set<number>() : (taken.get(node.name) ?? new Set<number>())
-    const others = { has: (port: number) => port !== p2p && used.has(port) }
-    return portsFit(ports, range, others) ? { slot, node, ports } : undefined
+    const isHit = p2p === undefined && Object.values(ports).includes(node?.forwardedPort ?? 0)
+    const others = (p2p === undefined ? taken : takenByOrdinary).get(node) ?? new Set()
+    return !isHit && portsFit(ports, range, others) ? { slot, node, ports } : undefined
   }
 
   function give(placement: Placement | undefined): Placement | undefined {
@@ -72,6 +80,7 @@ export function makePlacer(world: World): Placer {
     return placement
   }
 
+  const end = fleet.replicas + fleet.update.maxSurge
   /** By node: below it no slot is of use there. Nothing becomes free while a plan is made, so it only grows. */
   const lowest = new Map<string | undefined, number>()
 
@@ -80,7 +89,6 @@ export function makePlacer(world: World): Placer {
 
   /** The lowest slot whose name nobody holds or was promised, and whose ports are free on the node. */
   function firstFit(node: ObservedNode | undefined): Placement | undefined {
-    const end = fleet.replicas + fleet.update.maxSurge
     let number = lowest.get(node?.name) ?? 0
     while (number < end && !isOpen(String(number), node)) number += 1
     lowest.set(node?.name, number)
@@ -98,9 +106,11 @@ export function makePlacer(world: World): Placer {
           )
 
   return {
+    fitsForwarded: (slot, node) => at(slot, node, node.forwardedPort) !== undefined,
     forwarded: (slot, node) => give(at(slot, node, node.forwardedPort)),
     ordinary(preferred) {
-      const first = preferred !== undefined && isFree(preferred) ? preferred : undefined
+      const isOurs = preferred !== undefined && Number(preferred) < end && isFree(preferred)
+      const first = isOurs ? preferred : undefined
       for (const node of candidates()) {
         const placement = (first === undefined ? undefined : at(first, node)) ?? firstFit(node)
         if (placement !== undefined) return give(placement)

@@ -64,7 +64,7 @@ export function planFleet(input: PlanInput): Plan {
   const world = buildWorld(input)
   const note = rolloutNote(world)
   const placer = makePlacer(world)
-  const election = electForwarded(world)
+  const election = electForwarded(world, placer)
   const rollout = planRollout(world, election, placer, note)
   const released = new Map([...rollout.releases, ...election.releases])
   const creation = planCreation(world, election, placer, rollout)

@@ -1,4 +1,5 @@
 import type { ContainerId } from '../docker/port.ts'
+import { containerName } from '../engine/place.ts'
 import type { ForeignContainer, ObservedNode } from '../observe/observation.ts'
 import { RESERVATION_TTL_MS } from '../store/store.ts'
 import type { PendingAction } from './action.ts'
@@ -27,19 +28,24 @@ export interface World {
   acceptsNew(node: ObservedNode): boolean
 }
 
+/** Lists come in any order, and what is decided must not depend on it. Names are unique on a daemon. */
+function byName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
+  return items.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
 /** Joins observation, memory and what is pending. */
 export function buildWorld(input: PlanInput): World {
   const { observation, memory, fleet, pending } = input
-  // By container id; a create has none yet and goes by its slot.
-  const pendingOn = new Map(pending.map((p) => [p.id ?? p.slot, p]))
-  const engines = observation.engines.map((c) =>
-    viewEngine(c, input, RESERVATION_TTL_MS, pendingOn.get(c.id) ?? pendingOn.get(c.slot)),
+  // By container id; a create has none yet and goes by the name that it asked for, for a renamed one has its slot too.
+  const nameOf = ({ slot }: PendingAction) => containerName(fleet.name, slot)
+  const pendingOn = new Map(pending.map((p) => [p.id ?? nameOf(p), p]))
+  const engines = byName(observation.engines).map((c) =>
+    viewEngine(c, input, RESERVATION_TTL_MS, pendingOn.get(c.id) ?? pendingOn.get(c.name)),
   )
-  const listed = new Set(engines.map((e) => e.slot))
-  const expected = pending.filter((p) => p.verb === 'create' && !listed.has(p.slot))
+  const foreign = byName(observation.foreign)
+  const names = new Set([...engines, ...foreign].map(({ name }) => name))
+  const expected = pending.filter((p) => p.verb === 'create' && !names.has(nameOf(p)))
   const expectedSlots = new Set(expected.map((p) => p.slot))
-  const foreign = observation.foreign
-  const names = new Set([...engines.map((e) => e.name), ...foreign.map((f) => f.name)])
   const draining = new Set(memory.requests.flatMap((r) => (r.kind === 'drainNode' ? [r.node] : [])))
   const leaving = new Set(
     memory.requests.flatMap((r) => (r.kind === 'drainEngine' ? [r.containerId] : [])),

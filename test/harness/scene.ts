@@ -191,6 +191,8 @@ function observedEngine(
       epoch: 1,
       p2pPort: ports.p2p,
       httpPort: ports.http,
+      httpsPort: ports.https,
+      apiPort: ports.api,
       vpnGeneration: node?.generation,
       vpnContainer: node?.name,
       forwarded,
