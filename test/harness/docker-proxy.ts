@@ -1,20 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { link, rename, rm } from 'node:fs/promises'
-import {
-  type ClientRequest,
-  createServer,
-  type IncomingMessage,
-  request,
-  type ServerResponse,
-} from 'node:http'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { resolveDockerHost } from '../../src/docker/host.ts'
 
-/** What happens to a request instead of being answered by the daemon. */
+/** What happens to a request on its way. */
 export type Fault =
-  /** It is taken and never answered, and the daemon never hears of it. */
+  /** It is taken and not answered. The daemon hears of it when the fault is over, even if nobody waits any more. */
   | { readonly kind: 'hang' }
   /** It is answered here, and the daemon never hears of it. */
   | { readonly kind: 'answer'; readonly status: number; readonly message: string }
@@ -46,15 +41,42 @@ export interface DockerProxy extends AsyncDisposable {
   refuse(): Promise<void>
   /** As refuse, but the socket is not even there. */
   vanish(): Promise<void>
-  /** Listens again, without any fault. */
+  /** Ends all faults, and listens again. */
   heal(): Promise<void>
 }
 
-interface Rule {
+interface Rule extends FaultInForce {
   readonly line: RegExp
   readonly fault: Fault
-  left: number
-  hits: number
+  /** Resolved when it is disposed. */
+  readonly over: Promise<void>
+  /** Whether it takes one more. */
+  take(): boolean
+}
+
+/** One request, whole, and the reply that somebody may still wait for. */
+interface Call {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+  readonly reply: ServerResponse
+}
+
+function makeRule(line: RegExp, fault: Fault, times: number, onOver: () => void): Rule {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  let hits = 0
+  return {
+    line,
+    fault,
+    over,
+    take: () => hits < times && ++hits > 0,
+    hits: () => hits,
+    [Symbol.dispose]: () => {
+      resolve()
+      onOver()
+    },
+  }
 }
 
 /** Starts a proxy on a socket of its own; with `listens: false` the socket is not there yet. */
@@ -63,76 +85,77 @@ export async function startDockerProxy({ listens = true } = {}): Promise<DockerP
   const folder = mkdtempSync(join(tmpdir(), 'acefleet-proxy-'))
   const socket = join(folder, 'docker.sock')
   const heard: string[] = []
-  const upstreams = new Set<ClientRequest>()
-  let rules: Rule[] = []
+  const rules = new Set<Rule>()
   let areEventsMuted = false
 
-  const server = createServer((incoming, outgoing) => {
-    outgoing.on('error', () => {})
-    handle(incoming, outgoing).catch(() => outgoing.destroy())
+  const server = createServer((incoming, reply) => {
+    reply.on('error', () => {})
+    handle(incoming, reply).catch(() => reply.destroy())
   })
-  server.keepAliveTimeout = 0
   server.on('clientError', (_, connection) => connection.destroy())
 
-  function take(line: string): Fault | undefined {
+  function ruleFor(line: string): Rule | undefined {
+    return [...rules].findLast((rule) => rule.line.test(line) && rule.take())
+  }
+
+  async function handle(incoming: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = incoming
+    const call: Call = { method, url, headers, body: await buffer(incoming), reply }
+    const line = `${method} ${url.replace(/^\/v\d+\.\d+/, '')}`
     heard.push(line)
-    const rule = rules.find((each) => each.left > 0 && each.line.test(line))
-    if (rule === undefined) return undefined
-    rule.left -= 1
-    rule.hits += 1
-    return rule.fault
-  }
-
-  async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const path = (incoming.url ?? '').replace(/^\/v\d+\.\d+/, '')
-    const fault = take(`${incoming.method} ${path}`)
-    if (fault?.kind === 'hang') return void incoming.resume()
-    if (fault?.kind === 'answer') {
-      incoming.resume()
-      outgoing.writeHead(fault.status, { 'content-type': 'application/json' })
-      return void outgoing.end(JSON.stringify({ message: fault.message }))
+    const rule = ruleFor(line)
+    switch (rule?.fault.kind) {
+      case 'answer':
+        reply.writeHead(rule.fault.status, { 'content-type': 'application/json' })
+        return void reply.end(JSON.stringify({ message: rule.fault.message }))
+      case 'loseReply':
+        return forwardUnheard(call)
+      case 'hang':
+        await rule.over
+        return reply.destroyed && method !== 'GET' ? forwardUnheard(call) : forward(call)
+      case 'delay':
+        await sleep(rule.fault.ms)
+        return forward(call)
+      case undefined:
+        return forward(call)
     }
-    if (fault?.kind === 'delay') await sleep(fault.ms)
-    forward(incoming, outgoing, fault?.kind === 'loseReply', path.startsWith('/events'))
   }
 
-  function forward(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    losesReply: boolean,
-    isEvents: boolean,
-  ): void {
+  function send({ method, url, headers, body }: Call) {
+    const { 'transfer-encoding': _, ...kept } = headers
     const upstream = request({
       ...target,
-      method: incoming.method,
-      path: incoming.url,
-      headers: incoming.headers,
+      method,
+      path: url,
+      headers: { ...kept, 'content-length': body.length },
       agent: false,
     })
-    upstreams.add(upstream)
-    upstream.on('close', () => upstreams.delete(upstream))
-    upstream.on('error', () => outgoing.destroy())
-    // Who carries a lost reply's request out must not see it cut off.
-    if (!losesReply) outgoing.on('close', () => upstream.destroy())
-    upstream.on('response', (answer) => {
-      if (losesReply) {
-        answer.resume().on('end', () => outgoing.destroy())
-        return
-      }
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      outgoing.flushHeaders()
-      answer.on('error', () => outgoing.destroy())
-      answer.on('data', (chunk: Buffer) => {
-        if (!(isEvents && areEventsMuted)) outgoing.write(chunk)
-      })
-      answer.on('end', () => outgoing.end())
-    })
-    incoming.pipe(upstream)
+    upstream.end(body)
+    return upstream
   }
 
-  function cut(): void {
-    for (const upstream of upstreams) upstream.destroy()
-    server.closeAllConnections()
+  function forward(call: Call): void {
+    const { reply } = call
+    const upstream = send(call)
+    const isEvents = /^(\/v[\d.]+)?\/events/.test(call.url)
+    upstream.on('error', () => reply.destroy())
+    reply.on('close', () => upstream.destroy())
+    upstream.on('response', (answer) => {
+      reply.writeHead(answer.statusCode ?? 502, answer.headers)
+      reply.flushHeaders()
+      answer.on('error', () => reply.destroy())
+      answer.on('data', (chunk: Buffer) => {
+        if (!(isEvents && areEventsMuted)) reply.write(chunk)
+      })
+      answer.on('end', () => reply.end())
+    })
+  }
+
+  /** Has the daemon carry it out to the end, whoever hangs up. */
+  function forwardUnheard(call: Call): void {
+    const upstream = send(call)
+    upstream.on('error', () => call.reply.destroy())
+    upstream.on('response', (answer) => answer.resume().on('end', () => call.reply.destroy()))
   }
 
   async function listen(): Promise<void> {
@@ -147,8 +170,14 @@ export async function startDockerProxy({ listens = true } = {}): Promise<DockerP
   async function vanish(): Promise<void> {
     if (!server.listening) return rm(socket, { force: true })
     const closed = new Promise((resolve) => server.close(resolve))
-    cut()
+    server.closeAllConnections()
     await closed
+  }
+
+  async function heal(): Promise<void> {
+    for (const rule of rules) rule[Symbol.dispose]()
+    areEventsMuted = false
+    await listen()
   }
 
   if (listens) await listen()
@@ -157,19 +186,14 @@ export async function startDockerProxy({ listens = true } = {}): Promise<DockerP
     url: `unix://${socket}`,
     heard,
     inject(line, fault, times = Number.POSITIVE_INFINITY) {
-      const rule: Rule = { line, fault, left: times, hits: 0 }
-      rules = [rule, ...rules]
-      return {
-        hits: () => rule.hits,
-        [Symbol.dispose]: () => {
-          rules = rules.filter((each) => each !== rule)
-        },
-      }
+      const rule = makeRule(line, fault, times, () => rules.delete(rule))
+      rules.add(rule)
+      return rule
     },
     muteEvents: (isMuted) => {
       areEventsMuted = isMuted
     },
-    cut,
+    cut: () => server.closeAllConnections(),
     async refuse() {
       // Closing removes the name, so the socket gets a second one, behind which nobody listens afterwards.
       const kept = `${socket}.kept`
@@ -178,12 +202,9 @@ export async function startDockerProxy({ listens = true } = {}): Promise<DockerP
       await rename(kept, socket)
     },
     vanish,
-    async heal() {
-      rules = []
-      areEventsMuted = false
-      await listen()
-    },
+    heal,
     async [Symbol.asyncDispose]() {
+      for (const rule of rules) rule[Symbol.dispose]()
       await vanish()
       rmSync(folder, { recursive: true, force: true })
     },
