@@ -16,11 +16,14 @@ import type { VpnWorld } from './vpn-world.ts'
 /** As in app.ts: twice the limit of one Docker call, ms. */
 const PATIENCE_MS = 30_000
 
-/** Wrong implementations of the ports, for tests of the tests. */
-export interface Decorators {
-  readonly docker?: (docker: Docker, random: Random) => Docker
-  readonly store?: (store: Store) => Store
+/** A controller's way into the world. */
+export interface Ports {
+  readonly docker: Docker
+  readonly store: Store
 }
+
+/** Puts a bug between the controller and its ports, for tests of the tests. */
+export type Bug = (ports: Ports, random: Random) => Ports
 
 export interface ControllerParts {
   readonly clock: VirtualClock
@@ -31,7 +34,7 @@ export interface ControllerParts {
   readonly vpns: VpnWorld
   readonly engines: EngineWorld
   readonly random: Random
-  readonly decorators: Decorators
+  readonly bug: Bug | undefined
   readonly say: (who: string, line: string) => void
   readonly onBroken: (error: unknown) => void
 }
@@ -73,12 +76,14 @@ export function startController(
   name: string,
   first: DesiredFleet,
 ): ControllerRun {
-  const { clock, vpns, engines, leases, say, decorators } = parts
+  const { clock, vpns, engines, leases, say, bug } = parts
   const process = clock.process(name)
   const random = parts.random.fork(name)
   const own = storeClient(parts.store, process, parts.storeHooks)
-  const store = decorators.store?.(own) ?? own
-  const { docker, listedAt } = withListTimes(parts.docker.client(process), clock)
+  const watched = withListTimes(parts.docker.client(process), clock)
+  const { listedAt } = watched
+  const ports: Ports = { docker: watched.docker, store: own }
+  const { docker, store } = bug?.(ports, random.fork('bug')) ?? ports
   const log = makeLogger({
     level: 'error',
     pretty: false,
@@ -94,7 +99,7 @@ export function startController(
   let reconciles = 0
   const fleets: Fleets = makeFleets({
     instance: 'default',
-    docker: decorators.docker?.(docker, random.fork('bug')) ?? docker,
+    docker,
     store,
     leases: leases.source(process),
     probe: engines.probe(process),

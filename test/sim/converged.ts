@@ -1,20 +1,33 @@
+import type { ContainerId } from '../../src/docker/port.ts'
 import { SLOT_LABEL } from '../../src/engine/labels.ts'
 import { isForwardedSlot } from '../../src/engine/place.ts'
 import { engineTemplate } from '../../src/engine/template.ts'
 import type { Fleet } from '../../src/spec/fleet.ts'
+import type { Mark } from '../../src/store/mark.ts'
 import type { EngineWorld } from './engine-world.ts'
 import type { FakeDocker, WorldContainer } from './fake-docker.ts'
 import { isOurs } from './judge.ts'
 import type { VpnWorld } from './vpn-world.ts'
+import type { World } from './world.ts'
 
 export interface Goal {
   readonly fleet: Fleet
   readonly docker: FakeDocker
   readonly vpns: VpnWorld
   readonly engines: EngineWorld
+  /** What stands in the store: a marked engine is on its way out. */
+  readonly marks: ReadonlyMap<ContainerId, Mark>
   /** Nodes that a user's request cordons or drains, beside the spec's own. */
   readonly cordoned: ReadonlySet<string>
   readonly drained: ReadonlySet<string>
+}
+
+/** What the world should come to. */
+export function goalOf(world: World): Goal {
+  const { docker, vpns, engines, judge } = world
+  const fleet = world.fleet()
+  const nobody = new Set<string>()
+  return { fleet, docker, vpns, engines, marks: judge.marks, cordoned: nobody, drained: nobody }
 }
 
 interface Node {
@@ -52,6 +65,7 @@ function* flawsOf(goal: Goal, nodes: readonly Node[], engine: WorldContainer): I
   const slot = labels[SLOT_LABEL] ?? ''
   if (name !== `${fleet.name}.${slot}`) yield `${name} is not called after its slot ${slot}`
   if (engine.state !== 'running') return yield `${name} is ${engine.state}`
+  if (goal.marks.has(engine.id)) yield `${name} is marked`
   if (!engines.answers(engine)) yield `${name} does not answer`
   if (labels['acefleet.spec-hash'] !== engineTemplate(fleet).specHash) yield `${name} is outdated`
   if (isForwarded(engine) !== isForwardedSlot(slot)) yield `${name} is wrongly labelled`
@@ -118,4 +132,27 @@ export function flaws(goal: Goal): readonly string[] {
     ...forwardedFlaws(goal, nodes, ours),
     ...imbalance(nodes, ours),
   ]
+}
+
+/**
+ * L2: nodes that should have a forwarded engine and have none that is ready on the node's port; empty when all is well.
+ * With scope `fleet` any node will do.
+ */
+export function unserved(goal: Goal): readonly string[] {
+  const { fleet, docker, engines } = goal
+  const { scope } = fleet.forwarding
+  if (fleet.vpn.mode === 'none' || scope === 'none' || fleet.replicas === 0) return []
+  const nodes = nodesOf(goal)
+  const electable = nodes.filter((n) => n.acceptsNew && n.port !== 0 && !n.hasForeign)
+  const listening = docker
+    .world()
+    .filter((each) => isOurs(each, fleet.name) && isForwarded(each) && engines.answers(each))
+  const isServed = ({ id, port }: Node) =>
+    listening.some(
+      (each) =>
+        each.networkMode === `container:${id}` && each.labels['acefleet.p2p-port'] === `${port}`,
+    )
+  if (scope === 'fleet') return nodes.some(isServed) ? [] : electable.map(({ name }) => name)
+  const without = electable.filter((node) => !isServed(node)).map(({ name }) => name)
+  return listening.length >= fleet.replicas ? [] : without
 }

@@ -12,7 +12,7 @@ import type { Mark } from '../../src/store/mark.ts'
 import type { FleetStatus } from '../../src/telemetry/status.ts'
 import type { ControllerRun } from './controller-process.ts'
 import type { EngineWorld } from './engine-world.ts'
-import type { Call, Effect, FakeDocker, WorldContainer } from './fake-docker.ts'
+import type { Call, Effect, FakeDocker, Fault, WorldContainer } from './fake-docker.ts'
 import { ownerOf } from './namespaces.ts'
 import type { SimLeases } from './sim-leases.ts'
 import type { StoreCall } from './sim-store.ts'
@@ -28,6 +28,8 @@ import { isAlive } from './world-container.ts'
 const KNOWN_MS = 25_000
 /** What a look shows at once: nodes are inspected in every pass, and a pass is begun by every event or its loss's resync. */
 const SEEN_MS = 5_000
+/** So long an unanswered create keeps its slot occupied, ms: a call's timeout and what may still be under way then. */
+const UNANSWERED_MS = 30_000
 /** Bytes that flowed this recently keep an engine alive whose API fails (DESIGN: 15 s, less a renewal's delay). */
 const FLOWING_MS = 8_000
 
@@ -73,6 +75,8 @@ export class Judge {
   readonly #specs: { readonly at: number; readonly fleet: Fleet }[] = []
   readonly #phases = new Map<ContainerId, Phase>()
   readonly #startIssuedAt = new Map<string, number>()
+  /** Creates that may not be answered, by issuer, epoch and name: when they were issued. */
+  readonly #unanswered = new Map<string, number>()
   readonly #createdAt = new Map<ContainerId, number>()
   readonly #createdBy = new Map<ContainerId, string>()
   readonly #lastHungAt = new Map<ContainerId, number>()
@@ -112,6 +116,14 @@ export class Judge {
     this.#wayBackAt = this.#now()
   }
 
+  /** What a call that changes the world meets on its way; asked after {@link onCall}. */
+  onFault(call: Call, fault: Fault | undefined): void {
+    const isAnswered =
+      fault === undefined || fault.kind === 'refuse' || fault.kind === 'unreachable'
+    if (call.verb === 'create' && !isAnswered)
+      this.#unanswered.set(`${call.by} ${call.epoch} ${call.target}`, call.at)
+  }
+
   onCall(call: Call): void {
     if (!isMutation(call.verb)) return
     const run = this.#parts.runOf(call.by)
@@ -127,6 +139,7 @@ export class Judge {
   onEffect(effect: Effect): void {
     const { container, verb } = effect
     if (verb === 'create') {
+      this.#unanswered.delete(`${effect.name} ${effect.epoch} ${container.name}`)
       this.#createdAt.set(container.id, effect.at)
       this.#createdBy.set(container.id, effect.name)
       if (this.fleet.vpn.nodes.some(({ name }) => name === container.name))
@@ -185,8 +198,8 @@ export class Judge {
   }
 
   /**
-   * I2: no create is issued while those that are not dead already make desired + maxSurge; and none for a name that
-   * a container holds of which the issuer knows. It knows what stood before its latest list was asked for, and what
+   * I2: no create is issued while those that are not dead already make desired + maxSurge; none for a name that
+   * a container holds of which the issuer knows; and none again while the first may still be under way. It knows what stood before its latest list was asked for, and what
    * it created itself. Those that may be dead, and specs that may not have arrived, are allowed for.
    */
   #judgeCreateCall(call: Call, run: ControllerRun): void {
@@ -202,6 +215,9 @@ export class Judge {
       this.#violate('I2', `${call.by} creates ${call.target} beside ${live.length}: ${names}`)
     }
     const holder = this.#parts.docker.world().find((each) => each.name === call.target)
+    const since = this.#unanswered.get(`${call.by} ${call.epoch} ${call.target}`) ?? -Infinity
+    if (call.at - since < UNANSWERED_MS)
+      this.#violate('I2', `${call.by} creates ${call.target} again, although that may be under way`)
     if (holder === undefined) return
     const isOwn = this.#createdBy.get(holder.id) === call.by
     const isSeen = (this.#createdAt.get(holder.id) ?? 0) + SEEN_MS < listedAt

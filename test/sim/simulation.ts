@@ -1,5 +1,6 @@
-import type { Decorators } from './controller-process.ts'
-import { flaws, type Goal } from './converged.ts'
+import type { Bug } from './controller-process.ts'
+import { flaws, goalOf } from './converged.ts'
+import { loseForwarded } from './forwarded-loss.ts'
 import { befall, calm, drawNames } from './misadventures.ts'
 import { drawClimate, makeMisfortune } from './misfortune.ts'
 import { makeRandom } from './random.ts'
@@ -18,7 +19,7 @@ const REST_MS = 45_000
 export interface SimulationOptions {
   readonly seed: number
   readonly isTraced?: boolean
-  readonly decorators?: Decorators
+  readonly bug?: Bug | undefined
 }
 
 export interface Outcome {
@@ -36,7 +37,7 @@ function stamp(ms: number): string {
 
 /** Runs one seed from beginning to end. The same seed gives the same run. */
 export async function simulate(options: SimulationOptions): Promise<Outcome> {
-  const { seed, isTraced = false, decorators = {} } = options
+  const { seed, isTraced = false, bug } = options
   const random = makeRandom(seed)
   const trace: string[] = []
   const fleet = drawFleet(random.fork('fleet'))
@@ -49,13 +50,14 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     fleet,
     random: random.fork('world'),
     say,
-    decorators,
+    bug,
     isLock: random.chance(0.5),
   })
   clock = world.clock
   say('seed', `${seed}: ${JSON.stringify(fleet)}`)
   await storm(world, seed)
   if (world.judge.violations.length === 0) await convergeAndRest(world)
+  if (world.judge.violations.length === 0) await loseForwarded(world)
   const tookMs = world.clock.monotonic()
   return { seed, violations: world.judge.violations, trace, tookMs }
 }
@@ -111,7 +113,7 @@ async function storm(world: World, seed: number): Promise<void> {
 
 /** L1: the fleet reaches the spec and stays there; further passes change nothing. */
 export async function convergeAndRest(world: World): Promise<void> {
-  const goal: Goal = { ...world, fleet: world.fleet(), cordoned: new Set(), drained: new Set() }
+  const goal = goalOf(world)
   const end = world.clock.monotonic() + CONVERGE_MS
   const settled = world.clock.monotonic() + LATE_MS
   let since = Infinity

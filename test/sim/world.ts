@@ -5,7 +5,7 @@ import type { Fleet } from '../../src/spec/fleet.ts'
 import { fleetHash } from '../../src/spec/hash.ts'
 import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { type ControllerRun, type Decorators, startController } from './controller-process.ts'
+import { type Bug, type ControllerRun, startController } from './controller-process.ts'
 import { EngineWorld } from './engine-world.ts'
 import { type Call, type FakeDocker, type Fault, makeFakeDocker } from './fake-docker.ts'
 import { Judge } from './judge.ts'
@@ -23,7 +23,7 @@ export interface WorldParts {
   readonly fleet: Fleet
   readonly random: Random
   readonly say: Say
-  readonly decorators: Decorators
+  readonly bug: Bug | undefined
   /** Whether the lease is a file's lock, or a server's lease that lapses. */
   readonly isLock: boolean
 }
@@ -71,7 +71,7 @@ export interface World {
 
 /** Builds the world of a fleet, without a controller yet. */
 export async function makeWorld(parts: WorldParts): Promise<World> {
-  const { random, say, decorators } = parts
+  const { random, say, bug } = parts
   const clock = makeVirtualClock()
   const docker = makeFakeDocker({ clock, random: random.fork('docker'), ...IMAGES_OF_WORLD })
   const store = await openEmbeddedStore({ dir: ':memory:', clock, newId: () => 'incarnation-1' })
@@ -128,6 +128,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     if (isChange && dies(call.by, `${call.verb} ${call.target.slice(0, 20)}`) === 'before')
       return { kind: 'lostRequest' }
     const fault = world.fate.docker(call)
+    judge.onFault(call, fault)
     if (isChange || fault !== undefined) {
       const how = fault === undefined ? '' : `  !! ${JSON.stringify(fault)}`
       say(call.by, `${call.verb} ${call.target.slice(0, 20)}${how}`)
@@ -191,7 +192,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
           vpns,
           engines,
           random,
-          decorators,
+          bug,
           say,
           onBroken: (error) => judge.violations.push(`broken: ${String(error)}`),
         },
