@@ -59,9 +59,9 @@ describe('a fleet behind two VPN nodes', () => {
   test('stays as it is: further passes change nothing (L1)', async () => {
     await witness.caughtUp()
     const before = witness.events.length
-    // Any Docker event is a wake-up; each of these leads to a pass.
-    for (let i = 0; i < 5; i++) {
-      await rig.post(`/v1/vpns/${rig.nodeName('a')}/uncordon`)
+    // Each is a wake-up and leads to a pass; to uncordon what is not cordoned would be none.
+    for (const request of ['cordon', 'uncordon', 'cordon', 'uncordon']) {
+      await rig.post(`/v1/vpns/${rig.nodeName('a')}/${request}`)
       await sleep(200)
     }
     await witness.caughtUp()

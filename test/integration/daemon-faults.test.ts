@@ -37,8 +37,9 @@ async function condition(type: string) {
   return (await rig.fleetView()).conditions.find((c) => c.type === type && c.status === 'True')
 }
 
-/** Has the fleet looked at now. */
+/** Has the fleet looked at now: a cordon moves nobody. */
 async function wake(): Promise<void> {
+  await rig.post(`/v1/vpns/${rig.nodeName('a')}/cordon`)
   await rig.post(`/v1/vpns/${rig.nodeName('a')}/uncordon`)
 }
 
