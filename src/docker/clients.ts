@@ -1,7 +1,8 @@
 import http from 'node:http'
 import https from 'node:https'
+import { inspect } from 'node:util'
 import Dockerode from 'dockerode'
-import type { DockerHost } from './host.ts'
+import type { DockerHost, DockerTls } from './host.ts'
 
 /**
  * Three pools, so that none waits for another: reads share few sockets; a mutation never queues for a socket after
@@ -41,9 +42,22 @@ export function makeClientPool(host: DockerHost): ClientPool {
 }
 
 function makeAgent({ tls }: DockerHost, options: http.AgentOptions): http.Agent {
-  if (tls === undefined) return new http.Agent(options)
-  const { ca, cert, key, verifies } = tls
+  return tls === undefined ? quiet(new http.Agent(options)) : quiet(makeTlsAgent(tls, options))
+}
+
+function makeTlsAgent(
+  { ca, cert, key, verifies }: DockerTls,
+  options: http.AgentOptions,
+): https.Agent {
   return new https.Agent({ ...options, ca, cert, key, rejectUnauthorized: verifies })
+}
+
+/**
+ * docker-modem 5.0.7 writes every request's options out in full for a debug log, whether or not there is one: with the
+ * agent go all its sockets and waiting requests. That took ms per call, and minutes for a few hundred at once (measured).
+ */
+function quiet<A extends http.Agent>(agent: A): A {
+  return Object.defineProperty(agent, inspect.custom, { value: () => 'agent' })
 }
 
 function makeClient(host: DockerHost, agent: http.Agent, version: string | undefined): Dockerode {
