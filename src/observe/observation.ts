@@ -30,6 +30,14 @@ export interface EngineHealth {
   readonly blindSince?: number | undefined
 }
 
+/** A running container that is no VPN node of the spec, though an engine sits in its network. */
+export interface DepartedNode {
+  readonly name: string
+  readonly generation: Generation
+  /** Where engines' ports are reached. */
+  readonly address: string | undefined
+}
+
 export interface ObservedEngine {
   readonly id: ContainerId
   readonly name: string
@@ -39,6 +47,8 @@ export interface ObservedEngine {
   readonly networkMode: string
   /** Whether the container whose network it joins is listed as running; undefined when it joins none. */
   readonly joinedRunning: boolean | undefined
+  /** The running container whose network it joins, when that is no VPN node of the spec: it left, or has a new name. */
+  readonly departed?: DepartedNode | undefined
   readonly image: string
   readonly labels: EngineLabels
   readonly createdAt: number
@@ -119,6 +129,11 @@ export interface Observation {
   readonly engines: readonly ObservedEngine[]
   readonly foreign: readonly ForeignContainer[]
   readonly nodes: readonly ObservedNode[]
+}
+
+/** Whether both are of one container, started once or again. */
+export function isSameContainer(a: Generation, b: string | undefined): boolean {
+  return b !== undefined && a.split('@')[0] === b.split('@')[0]
 }
 
 /** The generation of a VPN node's container. */

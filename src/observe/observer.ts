@@ -19,7 +19,9 @@ import type { Clock } from '../time/clock.ts'
 import type { NodeContainer } from '../vpn/judge.ts'
 import type { MonitoredNode, VpnMonitor } from '../vpn/monitor.ts'
 import { createNodeJudge } from '../vpn/node-judge.ts'
+import { hostOf } from './host.ts'
 import {
+  type DepartedNode,
   type ForeignContainer,
   generationOf,
   type Observation,
@@ -38,8 +40,8 @@ export interface ObserverParts {
 /** Looks at the world around one fleet. Remembers between looks only what time alone can tell. */
 export interface Observer {
   /**
-   * One container list, one inspect per VPN node, and one per engine that is not known to have started well. Any
-   * failed call rejects the whole observation: nothing may be concluded from half a picture (I9).
+   * One container list, one inspect per VPN node, departed ones included, and one per engine that is not known to
+   * have started well. Any failed call rejects the whole observation: nothing may be concluded from half a picture (I9).
    */
   observe(
     fleet: Fleet,
@@ -159,9 +161,30 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
     }
   }
 
+  /** Running containers that engines sit in though the spec does not name them, by id. */
+  async function observeDeparted(
+    ours: readonly ContainerSummary[],
+    nodes: readonly ObservedNode[],
+    running: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, DepartedNode>> {
+    const named = new Set<string | undefined>(nodes.map((node) => node.containerId))
+    const joined = new Set(ours.map((row) => joinedId(row.networkMode) ?? ''))
+    const ids = [...joined].filter((id) => running.has(id) && !named.has(id))
+    const departed = ids.map(async (id): Promise<[string, DepartedNode]> => {
+      const detail = await docker.inspect(id, signal)
+      const generation = generationOf(detail.id, detail.startedAtText)
+      return [id, { name: detail.name, generation, address: addressOf(detail) }]
+    })
+    return new Map(await Promise.all(departed))
+  }
+
   async function observeEngine(
     row: ContainerSummary,
-    running: ReadonlySet<string>,
+    around: {
+      readonly running: ReadonlySet<string>
+      readonly departed: ReadonlyMap<string, DepartedNode>
+    },
     wasReady: boolean,
     signal: AbortSignal,
   ): Promise<ObservedEngine> {
@@ -173,7 +196,8 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       slot: row.labels[SLOT_LABEL] ?? slotOfName(fleetName, row.name) ?? row.name,
       state: row.state,
       networkMode: row.networkMode,
-      joinedRunning: joined === undefined ? undefined : running.has(joined),
+      joinedRunning: joined === undefined ? undefined : around.running.has(joined),
+      departed: around.departed.get(joined ?? ''),
       image: row.image,
       labels: readLabels(row.labels),
       createdAt: row.createdAt,
@@ -192,7 +216,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
     return engines.flatMap((engine) => {
       const joined = joinedId(engine.networkMode)
       const node = nodes.find((n) => n.containerId === joined && joined !== undefined)
-      const host = fleet.vpn.mode === 'none' ? fleet.network.bind : node?.address
+      const host = hostOf(engine, node, fleet.network.bind)
       const port = engine.labels.httpPort
       if (engine.state !== 'running' || host === undefined || port === undefined) return []
       const firstReadyAt = notes.get(engine.id)?.firstReadyAt
@@ -219,8 +243,9 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       const running = new Set<string>(
         rows.filter((row) => row.state === 'running').map((row) => row.id),
       )
+      const departed = await observeDeparted(ours, nodes, running, signal)
       const engines = await Promise.all(
-        ours.map((row) => observeEngine(row, running, notes.has(row.id), signal)),
+        ours.map((row) => observeEngine(row, { running, departed }, notes.has(row.id), signal)),
       )
       prober.setTargets(probeTargets(engines, nodes, fleet, notes))
       const foreign = findForeign(rows, fleet, instance, nodes)

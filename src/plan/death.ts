@@ -1,5 +1,5 @@
 import type { Phase } from '../lifecycle/phase.ts'
-import type { ObservedEngine, ObservedNode } from '../observe/observation.ts'
+import { isSameContainer, type ObservedEngine, type ObservedNode } from '../observe/observation.ts'
 import type { PlanInput } from './input.ts'
 
 /** How long no byte may have flowed on any stream of an engine whose API fails before it counts as dead (DESIGN "Promises"). */
@@ -46,6 +46,18 @@ function deadNamespace(message: string, due: boolean): Death {
   return { kind: 'DeadNamespace', message, due, ownFault: false }
 }
 
+/**
+ * The VPN node that an engine was made for is a VPN also when it left the spec or was renamed: engines leave it in
+ * order. Any other container is none.
+ */
+function departedDeath({ departed, labels }: ObservedEngine): Death | undefined {
+  if (departed === undefined || !isSameContainer(departed.generation, labels.vpnGeneration))
+    return outside('runs in the network of a container that is no VPN node of this fleet')
+  return departed.generation === labels.vpnGeneration
+    ? undefined
+    : deadNamespace(`its VPN container ${departed.name} was restarted`, true)
+}
+
 function namespaceDeath({ container, node, input }: Facts): Death | undefined {
   const { fleet, observation } = input
   if (fleet.vpn.mode === 'none') return undefined
@@ -62,11 +74,7 @@ function namespaceDeath({ container, node, input }: Facts): Death | undefined {
         anotherUp || successor?.running === true,
       )
     }
-    // A VPN node that left the spec is still a VPN: engines leave it in order. Any other container is not.
-    const stillListed = nodes.some((n) => n.name === labels.vpnContainer)
-    return stillListed || labels.vpnContainer === undefined
-      ? outside('runs in the network of a container that is no VPN node of this fleet')
-      : undefined
+    return departedDeath(container)
   }
   if (!node.running)
     return deadNamespace(`its VPN container ${node.name} is not running`, anotherUp)

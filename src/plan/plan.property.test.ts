@@ -60,6 +60,8 @@ function isDead(engine: ObservedEngine, input: PlanInput): boolean {
   const isVpn = fleet.vpn.mode !== 'none'
   if (isOver(engine) || engine.startError !== undefined) return true
   if (isVpn && node === undefined && engine.joinedRunning !== true) return true
+  if (isVpn && engine.departed && engine.labels.vpnGeneration !== engine.departed.generation)
+    return true
   if (isVpn && node !== undefined) {
     if (!node.running || (node.lost && anotherUp)) return true
     if (engine.state !== 'created' && engine.labels.vpnGeneration !== node.generation) return true
@@ -75,14 +77,11 @@ function isDead(engine: ObservedEngine, input: PlanInput): boolean {
 }
 
 /** Runs, but outside every VPN that its fleet names or ever named (I10). */
-function isOutside({ networkMode, labels }: ObservedEngine, input: PlanInput): boolean {
-  const { fleet, observation } = input
-  if (fleet.vpn.mode === 'none' || nodeJoinedBy(networkMode, input) !== undefined) return false
-  const wasOfNodeThatLeft =
-    networkMode.startsWith('container:') &&
-    labels.vpnContainer !== undefined &&
-    !observation.nodes.some(({ name }) => name === labels.vpnContainer)
-  return !wasOfNodeThatLeft
+function isOutside({ networkMode, labels, departed }: ObservedEngine, input: PlanInput): boolean {
+  const { vpn } = input.fleet
+  if (vpn.mode === 'none' || nodeJoinedBy(networkMode, input) !== undefined) return false
+  const [madeFor] = labels.vpnGeneration?.split('@') ?? []
+  return departed === undefined || departed.generation.split('@')[0] !== madeFor
 }
 
 describe('any plan', () => {

@@ -1,4 +1,5 @@
 import { compareSlots } from '../engine/place.ts'
+import { hostOf } from '../observe/host.ts'
 import type { ObservedNode } from '../observe/observation.ts'
 import type { EngineStatus, PlannedCondition, VpnStatus } from '../telemetry/status.ts'
 import type { Engine } from './engine.ts'
@@ -19,13 +20,12 @@ function noteOn(engine: Engine, world: World): string {
 function engineStatus(engine: Engine, world: World): EngineStatus {
   const { container } = engine
   const { labels } = container
-  const published = world.input.fleet.vpn.mode === 'none'
   return {
     name: engine.name,
     slot: engine.slot,
     containerId: engine.id,
     vpn: engine.node?.name ?? labels.vpnContainer,
-    address: published ? world.input.fleet.network.bind : engine.node?.address,
+    address: hostOf(container, engine.node, world.input.fleet.network.bind),
     port: labels.httpPort,
     p2pPort: labels.p2pPort,
     forwarded: labels.forwarded,

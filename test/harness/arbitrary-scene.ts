@@ -69,7 +69,6 @@ const STATES: readonly ContainerState[] = [
   'created',
   'running',
   'paused',
-  'restarting',
   'removing',
   'exited',
   'dead',
@@ -83,6 +82,15 @@ const mark: fc.Arbitrary<Partial<Mark>> = fc.record(
   },
   { requiredKeys: ['kind'] },
 )
+
+/** In the network of a running container that is no VPN node of the spec. */
+function joined(generation: Generation): Partial<EngineSketch> {
+  return {
+    networkMode: 'container:other',
+    joinedRunning: true,
+    departed: { name: 'other', generation, address: '172.17.0.9' },
+  }
+}
 
 /** Engines as they might be found after anything: older versions, people with a terminal, half-done work. */
 const uglyEngine: fc.Arbitrary<EngineSketch> = fc
@@ -110,7 +118,7 @@ const uglyEngine: fc.Arbitrary<EngineSketch> = fc
     startError: mostly(undefined, 'exec format error', 'cannot join network of a container'),
     forwarded: mostly(undefined, true, false),
     generation: mostly('same', 'old', 'none'),
-    where: mostly('node', 'gone', 'another', 'bridge'),
+    where: mostly('node', 'gone', 'departed', 'another', 'bridge'),
     httpPort: mostly(undefined, 19_002, 8_888),
     p2pPort: mostly(undefined, 51_000, 19_004),
   })
@@ -135,7 +143,8 @@ const uglyEngine: fc.Arbitrary<EngineSketch> = fc
       },
       ...(where === 'bridge' ? { networkMode: 'bridge' } : {}),
       ...(where === 'gone' ? { networkMode: 'container:gone', joinedRunning: false } : {}),
-      ...(where === 'another' ? { networkMode: 'container:other', joinedRunning: true } : {}),
+      ...(where === 'departed' ? joined(`${rest.on}@1` as Generation) : {}),
+      ...(where === 'another' ? joined('other@1' as Generation) : {}),
     }
   })
 

@@ -5,6 +5,7 @@ import { enginePorts } from '../../src/engine/ports.ts'
 import { engineTemplate } from '../../src/engine/template.ts'
 import type { Epoch } from '../../src/lease/lease.ts'
 import type {
+  DepartedNode,
   EngineHealth,
   ForeignContainer,
   Generation,
@@ -51,6 +52,7 @@ export interface EngineSketch {
   readonly labels?: Partial<ObservedEngine['labels']>
   readonly networkMode?: string
   readonly joinedRunning?: boolean
+  readonly departed?: DepartedNode
 }
 
 export interface SpecSketch {
@@ -185,6 +187,7 @@ function observedEngine(
     state,
     networkMode,
     joinedRunning: networkMode.startsWith('container:') ? joinedRunning : undefined,
+    departed: sketch.departed,
     image: fleet.engine.image,
     labels: {
       specHash: outdated ? 'of-an-old-spec' : engineTemplate(fleet).specHash,
