@@ -151,11 +151,14 @@ export async function reconcile(
 
   const { epoch } = lease
   const now = clock.now()
-  const plan = planFleet({ instance, fleet, template, epoch, observation, memory, pending, now })
-
-  for (const entry of plan.bookkeeping) await note(entry, store, lease)
   // Asked in every pass, so that the answer is there when an engine dies.
   const lack = images.lacks(template.image, fleet.engine.pullPolicy)
+  const plan = planFleet({
+    ...{ instance, fleet, template, epoch, observation, memory, pending, now },
+    lacksImage: lack !== undefined,
+  })
+
+  for (const entry of plan.bookkeeping) await note(entry, store, lease)
   const needsImage = plan.actions.some((action) => action.verb === 'create')
   const actions = plan.actions.filter((action) => lack === undefined || action.verb !== 'create')
   executor.submit(actions, reconcileId)

@@ -30,6 +30,9 @@ export interface Election {
 /** Why a node cannot be given a place's forwarded engine now, for people; undefined when it can. */
 function whyNot(node: ObservedNode, slot: string, world: World, placer: Placer) {
   const { name, state, message, forwardedPort } = node
+  const place = containerName(world.input.fleet.name, slot)
+  if (world.foreign.some((container) => container.name === place))
+    return `the name ${place} is held by a container that is not ours`
   if (state !== 'up') return `${name} is ${state}: ${message}`
   if (!world.acceptsNew(node)) return `${name} is cordoned`
   if (forwardedPort === 0)
@@ -86,7 +89,9 @@ function fillPlace(slot: string, nodes: readonly ObservedNode[], world: World, p
     (e) => e.slot === slot && e.container.labels.forwarded && bearsItsName(e, fleet.name),
   )
   const mayStay = rightful?.live && rightful.mark === undefined ? rightful : undefined
-  const whyGo = mayStay && whyLeave(mayStay, { nodes, electable }, prefer)
+  // Of an image that is not there no successor could be made: better the wrong port or node than no engine.
+  const maySucceed = !world.input.lacksImage
+  const whyGo = mayStay && maySucceed ? whyLeave(mayStay, { nodes, electable }, prefer) : undefined
   const isFree = !world.holdsName(containerName(fleet.name, slot)) && !world.isExpected(slot)
   return {
     slot,
@@ -155,7 +160,7 @@ function noPortConditions(filled: readonly Filling[]): PlannedCondition[] {
   const unserved = filled.filter((place) => !isServed(place))
   if (unserved.length === 0) return []
   const slots = unserved.map((place) => place.slot).join(', ')
-  const why = unserved.flatMap((place) => place.obstacles).join('; ')
+  const why = [...new Set(unserved.flatMap((place) => place.obstacles))].join('; ')
   const message = `no forwarded engine for ${slots}: ${why}`
   return [{ type: 'NoForwardedPort', status: 'True', reason: 'NoForwardedPort', message }]
 }

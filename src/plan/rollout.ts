@@ -116,7 +116,7 @@ export function planRollout(
   placer: Placer,
   note: RolloutNote | undefined,
 ): Rollout {
-  const { fleet, template } = world.input
+  const { fleet, template, lacksImage = false } = world.input
   const wanted = wantedOrdinary(world, election)
   const staying = world.engines.filter(
     (e) => e.live && e.mark === undefined && !election.releases.has(e),
@@ -125,15 +125,21 @@ export function planRollout(
   const fitting = ordinary.filter((e) => e.misfit === undefined)
   const misfits = ordinary.filter((e) => e.misfit !== undefined)
   const expected = world.expected.filter((p) => !p.forwarded).length
-  const paused = isPaused(note, world) && misfits.length > 0
+  const paused = isPaused(note, world) && misfits.length > 0 && !world.deleting
 
   const settled = misfits.length === 0 && !paused
   const isMoving = fitting.length + expected > wanted
-  const mover = settled ? displaced(fitting, world, { election, placer, isMoving }) : undefined
+  const mover =
+    settled && !lacksImage ? displaced(fitting, world, { election, placer, isMoving }) : undefined
   const kept = fitting.filter((e) => e !== mover)
   const have = kept.length + expected
 
-  const excess = mostExpendable(kept, staying, have - wanted)
+  // Old engines stay while the rollout is paused, but no more of them than are wanted.
+  const surplus = misfits.length + kept.filter((e) => e.ready).length - wanted
+  const excess = [
+    ...mostExpendable(kept, staying, have - wanted),
+    ...(paused ? mostExpendable(misfits, staying, surplus) : []),
+  ]
   const releases = new Map<Engine, Why>(
     excess.map((e) => [e, { reason: 'Scaled', message: `${wanted} ordinary engines are wanted` }]),
   )
@@ -145,13 +151,13 @@ export function planRollout(
   ])
   if (mover !== undefined)
     outdated.push([mover, { reason: 'EngineDraining', message: 'moved to a less loaded VPN node' }])
-  if (!paused)
+  if (!paused && !lacksImage)
     for (const [e, why] of releaseOutdated(outdated, available, minimum)) releases.set(e, why)
 
   const missing = Math.max(0, wanted - have)
   const forwarded = releaseForwarded(
     election,
-    settled && have === wanted && kept.every((e) => e.ready),
+    settled && !lacksImage && have === wanted && kept.every((e) => e.ready),
   )
   if (forwarded !== undefined)
     releases.set(forwarded, {
