@@ -12,6 +12,7 @@ import type { World } from './world.ts'
 
 export interface Goal {
   readonly fleet: Fleet
+  readonly specHash: string
   readonly docker: FakeDocker
   readonly vpns: VpnWorld
   readonly engines: EngineWorld
@@ -27,7 +28,9 @@ export function goalOf(world: World): Goal {
   const { docker, vpns, engines, judge } = world
   const fleet = world.fleet()
   const nobody = new Set<string>()
-  return { fleet, docker, vpns, engines, marks: judge.marks, cordoned: nobody, drained: nobody }
+  const { specHash } = engineTemplate(fleet)
+  const { marks } = judge
+  return { fleet, specHash, docker, vpns, engines, marks, cordoned: nobody, drained: nobody }
 }
 
 interface Node {
@@ -67,7 +70,7 @@ function* flawsOf(goal: Goal, nodes: readonly Node[], engine: WorldContainer): I
   if (engine.state !== 'running') return yield `${name} is ${engine.state}`
   if (goal.marks.has(engine.id)) yield `${name} is marked`
   if (!engines.answers(engine)) yield `${name} does not answer`
-  if (labels['acefleet.spec-hash'] !== engineTemplate(fleet).specHash) yield `${name} is outdated`
+  if (labels['acefleet.spec-hash'] !== goal.specHash) yield `${name} is outdated`
   if (isForwarded(engine) !== isForwardedSlot(slot)) yield `${name} is wrongly labelled`
   if (fleet.vpn.mode === 'none') return
   const node = nodes.find(({ id }) => engine.networkMode === `container:${id}`)

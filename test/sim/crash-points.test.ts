@@ -4,8 +4,12 @@ import { makeRandom } from './random.ts'
 import { drawFleet } from './sim-fleet.ts'
 import { convergeAndRest } from './simulation.ts'
 import { makeWorld, type World } from './world.ts'
+import { isAlive } from './world-container.ts'
 
 type Crash = { readonly at: number; readonly when: 'before' | 'after' } | undefined
+
+/** Every pass of it is asked for. */
+const REST_MS = 3_000
 
 /** Two nodes and one forwarded engine, with room for one more. */
 function twoNodes(): Fleet {
@@ -13,7 +17,7 @@ function twoNodes(): Fleet {
     const fleet = drawFleet(makeRandom(seed))
     const { vpn, forwarding, update } = fleet
     if (vpn.nodes.length === 2 && forwarding.scope === 'fleet' && update.maxUnavailable === 0)
-      return { ...fleet, replicas: 3, forwarding: { ...forwarding, prefer: undefined } }
+      return { ...fleet, replicas: 2, forwarding: { ...forwarding, prefer: undefined } }
   }
 }
 
@@ -25,23 +29,21 @@ async function untilQuiet(world: World, ms: number): Promise<void> {
   }
 }
 
-/** A whole life: a fleet comes up, is scaled, rolled and moved, and an engine and a node die. */
+/** A whole life: a fleet comes up, an engine dies, a port changes, engines are rolled, a node restarts, it shrinks. */
 async function live(world: World): Promise<void> {
   world.start()
-  await untilQuiet(world, 12_000)
-  const { docker } = world
-  world.rule({ ...world.fleet(), replicas: 4 })
+  await untilQuiet(world, 5_000)
+  const engine = world.docker.world().find((each) => /^home\.\d$/.test(each.name) && isAlive(each))
+  if (engine !== undefined) world.docker.kill(engine.id, 1)
+  world.vpns.offer('gluetun-a', 51_000)
+  world.vpns.offer('gluetun-b', 52_000)
+  await untilQuiet(world, 5_000)
+  const fleet = world.fleet()
+  world.rule({ ...fleet, engine: { ...fleet.engine, env: { TUNED: '1' } } })
+  await untilQuiet(world, 5_000)
+  world.docker.restart('gluetun-a')
+  world.rule({ ...world.fleet(), replicas: 1 })
   await untilQuiet(world, 4_000)
-  docker.kill('home.1', 1)
-  await untilQuiet(world, 4_000)
-  const { engine } = world.fleet()
-  world.rule({ ...world.fleet(), engine: { ...engine, env: { TUNED: '1' } } })
-  await untilQuiet(world, 15_000)
-  docker.restart('gluetun-a')
-  await untilQuiet(world, 8_000)
-  world.vpns.offer('gluetun-b', 51_000)
-  world.rule({ ...world.fleet(), replicas: 2 })
-  await untilQuiet(world, 8_000)
 }
 
 /** Runs that life with at most one crash; answers how many side effects it had, and what went wrong. */
@@ -63,7 +65,7 @@ async function run(crash: Crash) {
   }
   await live(world)
   if (world.controllers().length === 0) world.start()
-  if (world.judge.violations.length === 0) await convergeAndRest(world)
+  if (world.judge.violations.length === 0) await convergeAndRest(world, REST_MS)
   return { count, what, trace, violations: world.judge.violations }
 }
 

@@ -8,7 +8,9 @@ import { isAlive } from './world-container.ts'
 const L2_MS = 10_000
 /** How long a node may take to connect and be granted a port, ms: until then nothing can be promised. */
 const CONNECT_MS = 20_000
-const STEP_MS = 100
+const STEP_MS = 250
+/** So long all must have been well before the loss counts as mended: longer than a node takes to be granted a port, ms. */
+const STEADY_MS = 8_000
 
 type Loss = (world: World, engine: WorldContainer, node: string) => number | Promise<number>
 
@@ -63,10 +65,13 @@ export async function loseForwarded(world: World): Promise<void> {
   const judgedAt = clock.monotonic() + ((await LOSSES[how]?.(world, engine, owner.name)) ?? 0)
 
   let dueAt = Infinity
+  let wellSince = Infinity
   const giveUpAt = judgedAt + CONNECT_MS + L2_MS
   while (clock.monotonic() < giveUpAt && judge.violations.length === 0) {
     await clock.runUntil(() => judge.violations.length > 0, STEP_MS)
     const missing = unserved(goalOf(world))
+    wellSince = missing.length === 0 ? Math.min(wellSince, clock.monotonic()) : Infinity
+    if (clock.monotonic() - Math.max(wellSince, judgedAt) > STEADY_MS) return
     if (missing.length === 0) dueAt = Infinity
     else dueAt = Math.min(dueAt, Math.max(clock.monotonic(), judgedAt) + L2_MS)
     if (clock.monotonic() <= dueAt) continue

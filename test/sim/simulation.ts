@@ -11,10 +11,9 @@ import { makeWorld, type World } from './world.ts'
 const CONVERGE_MS = 1_200_000
 /** So long it must have been what the spec says before it counts as converged. */
 const STEADY_MS = 3_000
-/** So long after the last fault a call may still land, as misfortune has it. */
-const LATE_MS = 26_000
 /** More than one resync. */
-const REST_MS = 45_000
+const REST_MS = 36_000
+const LOOK_MS = 1_000
 
 export interface SimulationOptions {
   readonly seed: number
@@ -89,7 +88,7 @@ async function storm(world: World, seed: number): Promise<void> {
   if (random.chance(0.5)) world.engines.weather = { dies: 0.1, isSlow: 0.15, neverComesUp: 0.05 }
   const names = drawNames(world)
   const pauseMs = random.pick([1_000, 5_000, 12_000])
-  const end = world.clock.monotonic() + random.int(5_000, 80_000)
+  const end = world.clock.monotonic() + random.int(5_000, 60_000)
   while (world.clock.monotonic() < end && !isOver(world)()) {
     await befall(world, names)
     await run(world, random.int(1, pauseMs))
@@ -112,18 +111,17 @@ async function storm(world: World, seed: number): Promise<void> {
 }
 
 /** L1: the fleet reaches the spec and stays there; further passes change nothing. */
-export async function convergeAndRest(world: World): Promise<void> {
+export async function convergeAndRest(world: World, restMs = REST_MS): Promise<void> {
   const goal = goalOf(world)
   const end = world.clock.monotonic() + CONVERGE_MS
-  const settled = world.clock.monotonic() + LATE_MS
   let since = Infinity
   let wrong: readonly string[] = []
   while (!isOver(world)() && world.clock.monotonic() < end) {
     wrong = flaws(goal)
     if (wrong.length > 0) since = Infinity
-    else since = Math.max(settled, Math.min(since, world.clock.monotonic()))
+    else since = Math.max(world.lateUntil(), Math.min(since, world.clock.monotonic()))
     if (world.clock.monotonic() - since >= STEADY_MS) break
-    await run(world, 500)
+    await run(world, LOOK_MS)
   }
   if (isOver(world)()) return
   if (wrong.length > 0) {
@@ -135,7 +133,7 @@ export async function convergeAndRest(world: World): Promise<void> {
   world.say('world', '*** converged')
   const effects = world.docker.history.length
   for (let i = 0; i < 3; i++) {
-    await run(world, REST_MS / 3)
+    await run(world, restMs / 3)
     for (const each of world.controllers()) each.wake(world.fleet().name)
   }
   const changes = world.docker.history.slice(effects)

@@ -57,6 +57,8 @@ export interface World {
   readonly random: Random
   readonly say: Say
   fate: Fate
+  /** Monotonic ms until which calls may still land that were held up on their way. */
+  lateUntil(): number
   /** What is going to happen to it, unless it is called off. */
   readonly pending: Disposable[]
   /** Controllers that run or are paused. */
@@ -98,6 +100,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   const judge = new Judge({ docker, clock, leases, vpns, engines, viewers, runOf })
   let fleet = parts.fleet
   let generation = 1
+  let lateUntil = 0
 
   const desired = (): DesiredFleet => ({
     fleet,
@@ -129,6 +132,8 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       return { kind: 'lostRequest' }
     const fault = world.fate.docker(call)
     judge.onFault(call, fault)
+    if (fault?.kind === 'slow')
+      lateUntil = Math.max(lateUntil, clock.monotonic() + (fault.requestMs ?? fault.replyMs ?? 0))
     if (isChange || fault !== undefined) {
       const how = fault === undefined ? '' : `  !! ${JSON.stringify(fault)}`
       say(call.by, `${call.verb} ${call.target.slice(0, 20)}${how}`)
@@ -166,6 +171,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     random,
     say,
     fate: { ...CALM },
+    lateUntil: () => lateUntil,
     pending: [],
     controllers: () => [...runs.values()].filter(({ process }) => process.state !== 'dead'),
     fleet: () => fleet,
