@@ -42,9 +42,12 @@ async function removeContainers(docker: Docker, label: string[], say: Say): Prom
 async function removeImages(docker: Docker, say: Say): Promise<void> {
   const found = await docker.listImages({ filters: { label: ['acefleet.standin'] } })
   for (const { Id, RepoTags } of found.toSorted((a, b) => b.Created - a.Created)) {
-    const name = RepoTags?.[0] ?? Id.slice(7, 19)
-    const isRemoved = await ignoring([404, 409], docker.getImage(RepoTags?.[0] ?? Id).remove())
-    say(isRemoved ? `Removed image ${name}` : `Image ${name} stays: something else uses it`)
+    // An outdated one has lost its tag to the next; older daemons then give it this one.
+    const tags = RepoTags?.filter((tag) => tag !== '<none>:<none>') ?? []
+    for (const name of tags.length === 0 ? [Id] : tags) {
+      const isRemoved = await ignoring([404, 409], docker.getImage(name).remove())
+      say(isRemoved ? `Removed image ${name}` : `Image ${name} stays: something else uses it`)
+    }
   }
 }
 
