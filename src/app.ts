@@ -114,6 +114,7 @@ export async function runServer(
     wake: fleets.wake,
     plan: fleets.plan,
     declaredIn: fleets.declaredIn,
+    trouble: fleets.trouble,
     readiness() {
       const reasons = [...specs.troubles(), ...fleets.troubles()]
       return { ready: reasons.length === 0, reasons }

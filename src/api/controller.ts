@@ -1,4 +1,4 @@
-import type { PlannedCondition } from '../telemetry/status.ts'
+import type { Condition, PlannedCondition } from '../telemetry/status.ts'
 
 /** One change that the next pass would make. */
 export interface PlannedChange {
@@ -31,4 +31,6 @@ export interface Controller {
   /** Where a watched spec declares the fleet, `specs/demo.yaml:3`; undefined when none does. */
   declaredIn(fleet: string): string | undefined
   readiness(): Readiness
+  /** What keeps this process from looking after the fleet; it may be just what keeps it from publishing so. */
+  trouble(fleet: string): Condition | undefined
 }

@@ -58,6 +58,27 @@ describe('reads', () => {
     })
   })
 
+  it('shows what keeps this process from publishing, unless another one has looked since', async () => {
+    const trouble = {
+      type: 'StoreUnavailable',
+      status: 'True',
+      reason: 'StoreUnavailable',
+      message: 'the disk is full',
+      since: Date.UTC(2026, 0, 1) + 1,
+    } as const
+    fixture.control.trouble = () => trouble
+    await fixture.publishDemo()
+    const types = async () => {
+      const { body } = await fixture.get('/v1/fleets/demo')
+      return body.conditions.map((c: { type: string }) => c.type)
+    }
+    expect(await types()).toEqual(['Ready', 'StoreUnavailable'])
+    const { body } = await fixture.get('/v1/fleets')
+    expect(body.items[0].conditions).toHaveLength(2)
+    fixture.control.trouble = () => ({ ...trouble, since: Date.UTC(2026, 0, 1) - 1 })
+    expect(await types()).toEqual(['Ready'])
+  })
+
   it('lists engines in the order in which people count, unknown streams as null', async () => {
     await fixture.publishDemo()
     const { body } = await fixture.get('/v1/engines?fleet=demo')

@@ -21,15 +21,15 @@ const PLAN_TIMEOUT_MS = 30_000
 
 export interface ReadParts {
   readonly store: Pick<Store, 'statuses' | 'acceptedSpecs' | 'readFleet'>
-  readonly control: Pick<Controller, 'plan'>
+  readonly control: Pick<Controller, 'plan' | 'trouble'>
   readonly now: () => number
 }
 
-async function fleetDetail({ store, now }: ReadParts, catalog: Catalog, name: string) {
+async function fleetDetail({ store, now, control }: ReadParts, catalog: Catalog, name: string) {
   const spec = catalog.specs.get(name)
   const memory = await store.readFleet(name, now())
   const detail: FleetDetail = {
-    ...fleetView(name, catalog.statuses.get(name), spec),
+    ...fleetView(name, catalog.statuses.get(name), spec, control.trouble(name)),
     spec: spec?.document ?? null,
     requests: memory.requests,
     engines: catalog.engines
@@ -105,7 +105,12 @@ export function makeReads(parts: ReadParts): Hono {
     readQuery(c, noQuery)
     const { catalog } = await wanted(undefined)
     const items = catalog.fleets.map((name) =>
-      fleetView(name, catalog.statuses.get(name), catalog.specs.get(name)),
+      fleetView(
+        name,
+        catalog.statuses.get(name),
+        catalog.specs.get(name),
+        parts.control.trouble(name),
+      ),
     )
     return c.json({ items })
   })

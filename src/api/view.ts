@@ -124,11 +124,25 @@ function conditionView(condition: Condition): ConditionView {
   return { type, status, reason, message, since: new Date(since).toISOString() }
 }
 
+/**
+ * The published conditions, and what has kept this process from publishing since. Where another one has looked at the
+ * fleet later, the trouble is this process's own and says nothing about the fleet.
+ */
+function conditionsOf(
+  status: FleetStatus | undefined,
+  trouble: Condition | undefined,
+): readonly Condition[] {
+  const published = status?.conditions ?? []
+  if (trouble === undefined || trouble.since < (status?.observedAt ?? 0)) return published
+  return [...published.filter(({ type }) => type !== trouble.type), trouble]
+}
+
 /** One of both may be missing: a fleet accepted a moment ago, or one whose spec the store has lost. */
 export function fleetView(
   name: string,
   status: FleetStatus | undefined,
   spec: AcceptedSpec | undefined,
+  trouble: Condition | undefined,
 ): FleetView {
   return {
     name,
@@ -143,7 +157,7 @@ export function fleetView(
     ready: status?.ready ?? null,
     updated: status?.updated ?? null,
     forwarded: status?.forwarded ?? null,
-    conditions: (status?.conditions ?? []).map(conditionView),
+    conditions: conditionsOf(status, trouble).map(conditionView),
   }
 }
 

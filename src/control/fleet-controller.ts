@@ -4,10 +4,11 @@ import type { Observer } from '../observe/observer.ts'
 import { StaleEpoch, StoreUnavailable } from '../store/errors.ts'
 import type { Endpoint } from '../store/store.ts'
 import { changesBetween } from '../telemetry/changes.ts'
+import { makeConditionNews } from '../telemetry/condition-news.ts'
 import { mergeConditions } from '../telemetry/conditions.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
-import type { FleetStatus, PlannedCondition } from '../telemetry/status.ts'
+import type { Condition, FleetStatus, PlannedCondition } from '../telemetry/status.ts'
 import { type Reconciled, type ReconcileParts, type RulingSpec, reconcile } from './reconcile.ts'
 import { beginTerm, type Term, type TermParts } from './term.ts'
 
@@ -45,8 +46,8 @@ export interface FleetController extends AsyncDisposable {
   lead(lease: Lease, onLost: (error: Error) => void): void
   /** Ends the term, if there is one, and waits for what it has under way. */
   standDown(): Promise<void>
-  /** What stands in the way right now, for readiness; empty when the last pass went well. */
-  troubles(): readonly string[]
+  /** What stands in the way right now; undefined when the last pass went well. */
+  trouble(): Condition | undefined
 }
 
 function endpointsOf(status: FleetStatus, spec: RulingSpec, lease: Lease): readonly Endpoint[] {
@@ -98,9 +99,10 @@ export function makeFleetController(
   let published: FleetStatus | undefined
   let publishedAt = 0
   let failures = 0
-  let trouble: PlannedCondition | undefined
+  let trouble: Condition | undefined
   let isOver = false
   const closing = new AbortController()
+  const news = makeConditionNews(log, name)
 
   function statusOf(base: Picture, planned: readonly PlannedCondition[], lease: Lease) {
     const { conditions, turns } = mergeConditions(published?.conditions ?? [], planned, clock.now())
@@ -171,40 +173,47 @@ export function makeFleetController(
     const status = statusOf(base, conditions, current.lease)
     for (const change of changesBetween(published, status))
       tell({ ...change, epoch: current.lease.epoch, reconcileId })
+    const tellAt = news.tell(status.conditions, clock.now(), current.lease.epoch)
     await publish(status, current.lease)
     const resync = clock.now() + RESYNC_MS * (0.9 + 0.2 * parts.random())
-    parts.wakeAt(Math.min(found.wakeAt ?? resync, resync))
+    parts.wakeAt(Math.min(found.wakeAt ?? resync, tellAt ?? resync, resync))
+  }
+
+  function dockerAnswered(): void {
+    if (trouble?.type !== 'DockerUnreachable') return
+    tell({ type: 'Normal', reason: 'DockerBack', message: 'the Docker daemon answers again' })
+    trouble = undefined
   }
 
   function recovered(): void {
-    if (trouble?.type === 'DockerUnreachable')
-      tell({ type: 'Normal', reason: 'DockerBack', message: 'the Docker daemon answers again' })
+    if (trouble !== undefined) log.info({ fleet: name, reason: trouble.reason }, 'passes again')
     trouble = undefined
     failures = 0
   }
 
-  async function failed(error: unknown, current: Term): Promise<void> {
+  function enterTrouble(error: unknown): Condition {
+    const next = conditionOf(error)
+    const since = trouble?.type === next.type ? trouble.since : clock.now()
+    trouble = { ...next, since }
+    return trouble
+  }
+
+  async function failed(error: unknown, { lease }: Term): Promise<void> {
     const before = trouble
-    trouble = conditionOf(error)
-    if (trouble.type === 'DockerUnreachable' && before?.type !== 'DockerUnreachable')
-      tell({
-        type: 'Warning',
-        reason: 'DockerLost',
-        message: trouble.message,
-        epoch: current.lease.epoch,
-      })
-    else if (before?.message !== trouble.message)
-      log.warn({ fleet: name, reason: trouble.reason }, `pass failed: ${trouble.message}`)
+    const now = enterTrouble(error)
+    const { type, reason, message } = now
+    if (type === 'DockerUnreachable' && before?.type !== type)
+      tell({ type: 'Warning', reason: 'DockerLost', message, epoch: lease.epoch })
+    else if (before?.message !== message)
+      log.warn({ fleet: name, reason }, `pass failed: ${message}`)
     if (!(error instanceof DockerError || error instanceof StoreUnavailable))
       log.error({ fleet: name, err: error }, 'pass failed for a reason that should not exist')
     failures += 1
     const wait = Math.min(RETRY_MS.first * 2 ** (failures - 1), RETRY_MS.longest)
     parts.wakeAt(clock.now() + wait * (0.8 + 0.4 * parts.random()))
     if (published === undefined || error instanceof StoreUnavailable) return
-    const kept = published.conditions.filter((c) => c.type !== trouble?.type)
-    await publish(statusOf(published, [...kept, trouble], current.lease), current.lease).catch(
-      () => {},
-    )
+    const kept = published.conditions.filter((c) => c.type !== type)
+    await publish(statusOf(published, [...kept, now], lease), lease).catch(() => {})
   }
 
   /** A new process or leader goes on from the last published status: what stood before is no news. */
@@ -224,8 +233,9 @@ export function makeFleetController(
       const planned = spec
       const found = await reconcile(parts, planned, current, reconcileId, signal)
       if (found.kind === 'postponed') return parts.wakeAt(found.until)
-      recovered()
+      dockerAnswered()
       await settle(found, planned, current, reconcileId)
+      recovered()
     } catch (error) {
       if (closing.signal.aborted || current.lease.lost.aborted) return
       if (error instanceof LeaseLost || error instanceof StaleEpoch) return loseLease(error)
@@ -258,7 +268,7 @@ export function makeFleetController(
       term = undefined
       await ending?.[Symbol.asyncDispose]()
     },
-    troubles: () => (trouble === undefined ? [] : [`${name}: ${trouble.message}`]),
+    trouble: () => trouble,
     async [Symbol.asyncDispose]() {
       closing.abort(new LeaseLost('the process is ending'))
       await this.standDown()
@@ -273,7 +283,7 @@ export function makeFleetController(
       parts.wakeAt(clock.now() + RESYNC_MS)
     } catch (error) {
       if (closing.signal.aborted) return
-      trouble = conditionOf(error)
+      enterTrouble(error)
       parts.wakeAt(clock.now() + RETRY_MS.longest)
     }
   }

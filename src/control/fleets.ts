@@ -27,7 +27,9 @@ export interface FleetsParts extends WatchParts {
 }
 
 /** All fleets that this process looks after. */
-export interface Fleets extends AsyncDisposable, Pick<Controller, 'wake' | 'plan' | 'declaredIn'> {
+export interface Fleets
+  extends AsyncDisposable,
+    Pick<Controller, 'wake' | 'plan' | 'declaredIn' | 'trouble'> {
   /** What is to run from now on. A fleet that is no longer among them is let be: its engines run on, unwatched. */
   rule(fleets: readonly DesiredFleet[]): Promise<void>
   /** Follows Docker's events as wake-ups until aborted. */
@@ -120,7 +122,12 @@ export function makeFleets(parts: FleetsParts): Fleets {
             queue.wake(name)
       }
     },
-    troubles: () => [...members.values()].flatMap((member) => member.controller.troubles()),
+    trouble: (name) => members.get(name)?.controller.trouble(),
+    troubles: () =>
+      [...members].flatMap(([name, { controller }]) => {
+        const trouble = controller.trouble()
+        return trouble === undefined ? [] : [`${name}: ${trouble.message}`]
+      }),
     async [Symbol.asyncDispose]() {
       await Promise.all([...members.keys()].map(leave))
       await queue[Symbol.asyncDispose]()

@@ -119,6 +119,7 @@ export async function makeApiFixture(): Promise<ApiFixture> {
     plan: async () => undefined,
     declaredIn: () => undefined,
     readiness: () => ({ ready: true, reasons: [] }),
+    trouble: () => undefined,
   }
   const closing = new AbortController()
   const app = makeApi({ store, recorder, control, clock, log, closing: closing.signal })
