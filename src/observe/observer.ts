@@ -55,6 +55,14 @@ export interface Observer {
 const joinedId = (networkMode: string): string | undefined =>
   networkMode.startsWith('container:') ? networkMode.slice('container:'.length) : undefined
 
+/**
+ * Whether a container has a process and so a network namespace that stands. A paused one does, and is probed: whoever
+ * froze an engine has made it as useless as one that hangs.
+ */
+function hasProcess({ state }: Pick<ContainerSummary, 'state'>): boolean {
+  return state === 'running' || state === 'paused'
+}
+
 function isOurs(row: ContainerSummary, instance: string, fleet: string): boolean {
   return row.labels[INSTANCE_LABEL] === instance && row.labels[FLEET_LABEL] === fleet
 }
@@ -118,7 +126,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       observed: {
         name: node.name,
         containerId: detail?.id,
-        running: detail?.state === 'running' || detail?.state === 'paused',
+        running: detail !== undefined && hasProcess(detail),
         generation,
         startedAt: detail?.startedAt ?? 0,
         health: detail?.health ?? 'none',
@@ -144,7 +152,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
 
   /** When a running engine started, and why a created one did not. */
   async function startOf(row: ContainerSummary, wasReady: boolean, signal: AbortSignal) {
-    if (row.state === 'running') {
+    if (hasProcess(row)) {
       const known = started.get(row.id)
       if (known !== undefined || wasReady) return { startedAt: known, startError: undefined }
       const { startedAt } = await docker.inspect(row.id, signal)
@@ -218,7 +226,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       const node = nodes.find((n) => n.containerId === joined && joined !== undefined)
       const host = hostOf(engine, node, fleet.network.bind)
       const port = engine.labels.httpPort
-      if (engine.state !== 'running' || host === undefined || port === undefined) return []
+      if (!hasProcess(engine) || host === undefined || port === undefined) return []
       const firstReadyAt = notes.get(engine.id)?.firstReadyAt
       const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
       return [{ id: engine.id, url, settings: fleet.engine.health, firstReadyAt }]
@@ -240,9 +248,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       const ours = rows.filter((row) => isOurs(row, instance, fleet.name))
       const listed = new Set(ours.map((row) => row.id))
       for (const id of started.keys()) if (!listed.has(id)) started.delete(id)
-      const running = new Set<string>(
-        rows.filter((row) => row.state === 'running').map((row) => row.id),
-      )
+      const running = new Set<string>(rows.filter(hasProcess).map((row) => row.id))
       const departed = await observeDeparted(ours, nodes, running, signal)
       const engines = await Promise.all(
         ours.map((row) => observeEngine(row, { running, departed }, notes.has(row.id), signal)),
