@@ -65,6 +65,17 @@ function noRoom(missing: number, world: World): PlannedCondition {
   }
 }
 
+/** Why an engine is missing for now: its place failed again and again. */
+function backingOff({ slot, backoff }: Inheritance): PlannedCondition {
+  const at = new Date(backoff.notBefore).toISOString()
+  return {
+    type: 'BackingOff',
+    status: 'True',
+    reason: 'FailedAgain',
+    message: `the engine of slot ${slot} failed ${backoff.failures} times in a row: the next one comes at ${at}; acefleet get events tells how it ended`,
+  }
+}
+
 function createForwarded(
   world: World,
   election: Election,
@@ -73,12 +84,12 @@ function createForwarded(
   all: ReadonlyMap<string, Backoff>,
 ) {
   const actions: CreateAction[] = []
-  let wakeAt: number | undefined
+  const held: Inheritance[] = []
   for (const { slot, electOn } of election.places) {
     if (electOn === undefined || actions.length >= budget) continue
-    const notBefore = all.get(slot)?.notBefore ?? 0
-    if (notBefore > world.input.now) {
-      wakeAt = Math.min(wakeAt ?? notBefore, notBefore)
+    const backoff = all.get(slot)
+    if (backoff !== undefined && backoff.notBefore > world.input.now) {
+      held.push({ slot, backoff })
       continue
     }
     const placement = placer.forwarded(slot, electOn)
@@ -87,7 +98,7 @@ function createForwarded(
     const why = { reason: 'ForwardedElected', message } as const
     actions.push(createAt(placement, { forwarded: true, inherits: undefined, why }, world))
   }
-  return { actions, wakeAt }
+  return { actions, held }
 }
 
 /**
@@ -107,8 +118,10 @@ export function planCreation(
 
   const vacant = vacancies(world, all)
   const due = vacant.filter((v) => v.backoff.notBefore <= now)
-  const held = vacant.slice(due.length, Math.max(due.length, need.missing))
-  const may = Math.min(need.creates, need.missing - held.length, budget - forwarded.actions.length)
+  const vacantHeld = vacant.slice(due.length, Math.max(due.length, need.missing))
+  const held = [...forwarded.held, ...vacantHeld]
+  const free = need.missing - vacantHeld.length
+  const may = Math.min(need.creates, free, budget - forwarded.actions.length)
 
   const actions: CreateAction[] = [...forwarded.actions]
   let unplaced = 0
@@ -126,11 +139,13 @@ export function planCreation(
     const why = { reason: 'EngineCreated', message } as const
     actions.push(createAt(placement, { forwarded: false, inherits: inherited, why }, world))
   }
-  const wakes = [forwarded.wakeAt, held[0]?.backoff.notBefore].filter((t) => t !== undefined)
   return {
     actions,
-    conditions: unplaced > 0 && !makesRoom(world) ? [noRoom(unplaced, world)] : [],
+    conditions: [
+      ...held.map(backingOff),
+      ...(unplaced > 0 && !makesRoom(world) ? [noRoom(unplaced, world)] : []),
+    ],
     surplus: vacant.slice(need.missing).map((v) => v.slot),
-    wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
+    wakeAt: held.length === 0 ? undefined : Math.min(...held.map((h) => h.backoff.notBefore)),
   }
 }

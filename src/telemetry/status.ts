@@ -18,6 +18,7 @@ export type ConditionType =
   | 'NameConflict'
   | 'NoRoom'
   | 'RolloutPaused'
+  | 'BackingOff'
   | 'EngineOutsideVpn'
   | 'DockerUnreachable'
   | 'StoreUnavailable'
