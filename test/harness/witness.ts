@@ -16,6 +16,15 @@ export interface Violation {
   readonly message: string
 }
 
+/** One thing that the daemon said of a container of the fleet. */
+export interface Happening {
+  readonly action: string
+  readonly name: string
+  readonly id: string
+  /** Unix ms. */
+  readonly at: number
+}
+
 interface Told {
   readonly Action: string
   readonly timeNano: number
@@ -39,6 +48,8 @@ export interface Witness extends AsyncDisposable {
   readonly violations: readonly Violation[]
   /** Every event of the fleet's containers, oldest first, as `action name`. */
   readonly events: readonly string[]
+  /** The same, with times and ids. */
+  readonly history: readonly Happening[]
   /** Waits until the daemon has told of all that has happened so far. */
   caughtUp(): Promise<void>
 }
@@ -48,6 +59,7 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
   const known = new Map<string, Known>()
   const violations: Violation[] = []
   const events: string[] = []
+  const history: Happening[] = []
   const inspections = new Set<Promise<void>>()
   let lastSeen = 0
 
@@ -82,6 +94,7 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
     if (!isOurs) return
     const name = Attributes.name ?? ID
     events.push(`${told.Action} ${name}`)
+    history.push({ action: told.Action, name, id: ID, at: told.timeNano / 1e6 })
     if (told.Action === 'create') known.set(ID, { name, labels: Attributes, alive: true })
     const container = known.get(ID)
     if (container === undefined) return
@@ -139,6 +152,7 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
   return {
     violations,
     events,
+    history,
     async caughtUp() {
       const now = Date.now() * 1e6
       const patience = Date.now() + 500

@@ -12,10 +12,8 @@ import { startWitness, type Witness } from '../harness/witness.ts'
 let rig: Rig
 let witness: Witness
 let store: Store
-let begunAtS: number
 
 beforeAll(async () => {
-  begunAtS = Math.floor(Date.now() / 1000)
   rig = await makeRig()
   const { docker, instance, fleet } = rig
   witness = await startWitness(docker, { instance, fleet, scope: 'fleet', isTunnelled: true })
@@ -81,15 +79,9 @@ async function balanced(replicas: number): Promise<void> {
 }
 
 /** When the daemon itself saw a container die, Unix ms. */
-async function diedAt(id: string | null | undefined): Promise<number> {
-  const stream = await rig.docker.getEvents({
-    since: begunAtS,
-    until: Math.ceil(Date.now() / 1000),
-    filters: { container: [id ?? ''], event: ['die'] },
-  })
-  let text = ''
-  for await (const chunk of stream) text += chunk
-  return (JSON.parse(text) as { timeNano: number }).timeNano / 1e6
+async function diedAt(id: string | null | undefined): Promise<number | undefined> {
+  await witness.caughtUp()
+  return witness.history.find((event) => event.action === 'die' && event.id === id)?.at
 }
 
 describe('drain', () => {
