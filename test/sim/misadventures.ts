@@ -74,6 +74,11 @@ function intrude(world: World, isOursByLabel: boolean): void {
   }
 }
 
+/** A stranger takes a name in the very moment in which it is wanted. */
+export function snatch(world: World, name: string): void {
+  if (!exists(world, name)) world.docker.place({ name, image: 'other:1' })
+}
+
 /** The user's requests, as the API writes them. */
 async function request(world: World): Promise<void> {
   const { random, store } = world

@@ -3,6 +3,7 @@ import type { EventFate } from './event-feed.ts'
 import type { Call, Fault } from './fake-docker.ts'
 import type { Random } from './random.ts'
 import type { StoreFate } from './sim-store.ts'
+import type { Crash } from './world.ts'
 
 /** How likely each thing goes wrong, per call or event: drawn once per seed, so that many seeds are mild. */
 export interface Climate {
@@ -11,6 +12,7 @@ export interface Climate {
   readonly store: number
   readonly event: number
   readonly crash: number
+  readonly snatch: number
   readonly storeLatencyMs: number
 }
 
@@ -21,7 +23,8 @@ export function drawClimate(random: Random): Climate {
     mutation: level(0.25),
     store: level(0.08),
     event: level(0.6),
-    crash: level(0.03),
+    crash: level(0.04),
+    snatch: level(0.1),
     storeLatencyMs: random.chance(0.5) ? 0 : random.int(1, 10),
   }
 }
@@ -31,8 +34,10 @@ export interface Misfortune {
   docker(call: Call): Fault | undefined
   store(isWrite: boolean): StoreFate
   event(): EventFate
-  /** Whether a process dies at this side effect, before it is sent or right after. */
-  crash(): 'before' | 'after' | undefined
+  /** What becomes of the process at this side effect: it dies before it is sent or right after, or is paused then. */
+  crash(): Crash | undefined
+  /** Whether a stranger takes the name first. */
+  snatches(): boolean
 }
 
 function readFault(random: Random): Fault {
@@ -69,6 +74,7 @@ export function makeMisfortune(climate: Climate, random: Random): Misfortune {
     store: random.fork('store'),
     event: random.fork('event'),
     crash: random.fork('crash'),
+    snatch: random.fork('snatch'),
   }
   return {
     docker({ verb }) {
@@ -84,6 +90,8 @@ export function makeMisfortune(climate: Climate, random: Random): Misfortune {
       if (!of.event.chance(climate.event)) return undefined
       return of.event.pick<EventFate>(['drop', 'duplicate', { delayMs: of.event.int(50, 5_000) }])
     },
-    crash: () => (of.crash.chance(climate.crash) ? of.crash.pick(['before', 'after']) : undefined),
+    crash: () =>
+      of.crash.chance(climate.crash) ? of.crash.pick(['before', 'after', 'pause', 'pause']) : undefined,
+    snatches: () => of.snatch.chance(climate.snatch),
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { ExecutorParts } from '../../src/act/executor.ts'
+import type { Ledger } from '../../src/act/ledger.ts'
 import type { QueueParts, WorkQueue } from '../../src/control/queue.ts'
 import { NameTaken } from '../../src/docker/errors.ts'
 import type { Mark } from '../../src/store/mark.ts'
@@ -13,18 +13,18 @@ const inside = vi.hoisted(() => ({
   forgetsWakeUps: false,
 }))
 
-vi.mock('../../src/act/executor.ts', async (importOriginal) => {
-  const real = await importOriginal<typeof import('../../src/act/executor.ts')>()
-  const makeExecutor = (parts: ExecutorParts) => {
-    const executor = real.makeExecutor(parts)
+vi.mock('../../src/act/ledger.ts', async (importOriginal) => {
+  const real = await importOriginal<typeof import('../../src/act/ledger.ts')>()
+  const makeLedger = (patienceMs: number): Ledger => {
+    const ledger = real.makeLedger(patienceMs)
     return {
-      ...executor,
-      stamp: () => (inside.ignoresFreshness ? 0 : executor.stamp()),
+      ...ledger,
+      stamp: () => (inside.ignoresFreshness ? 0 : ledger.stamp()),
       pending: () =>
-        executor.pending().filter((p) => !inside.forgetsUnknown || p.outcome === 'inFlight'),
+        ledger.pending().filter((p) => !inside.forgetsUnknown || p.outcome === 'inFlight'),
     }
   }
-  return { ...real, makeExecutor }
+  return { ...real, makeLedger }
 })
 
 vi.mock('../../src/control/queue.ts', async (importOriginal) => {

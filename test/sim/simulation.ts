@@ -1,7 +1,7 @@
 import type { Bug } from './controller-process.ts'
 import { flaws, goalOf } from './converged.ts'
 import { loseForwarded } from './forwarded-loss.ts'
-import { befall, calm, drawNames } from './misadventures.ts'
+import { befall, calm, drawNames, snatch } from './misadventures.ts'
 import { drawClimate, makeMisfortune } from './misfortune.ts'
 import { makeRandom } from './random.ts'
 import { drawFleet, lastEdit } from './sim-fleet.ts'
@@ -50,7 +50,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     random: random.fork('world'),
     say,
     bug,
-    isLock: random.chance(0.5),
+    isLock: random.chance(0.4),
   })
   clock = world.clock
   say('seed', `${seed}: ${JSON.stringify(fleet)}`)
@@ -78,7 +78,10 @@ async function storm(world: World, seed: number): Promise<void> {
   for (let i = 0; i < controllers; i++) world.start()
   if (random.chance(0.5)) await run(world, random.int(0, 20_000))
   world.fate = {
-    docker: misfortune.docker,
+    docker: (call) => {
+      if (call.verb === 'create' && misfortune.snatches()) snatch(world, call.target)
+      return misfortune.docker(call)
+    },
     store: misfortune.store,
     storeLatencyMs: () =>
       climate.storeLatencyMs === 0 ? 0 : random.int(0, climate.storeLatencyMs),
@@ -114,12 +117,13 @@ async function storm(world: World, seed: number): Promise<void> {
 export async function convergeAndRest(world: World, restMs = REST_MS): Promise<void> {
   const goal = goalOf(world)
   const end = world.clock.monotonic() + CONVERGE_MS
+  const settled = () => Math.max(world.lateUntil(), world.vpns.settledAt)
   let since = Infinity
   let wrong: readonly string[] = []
   while (!isOver(world)() && world.clock.monotonic() < end) {
     wrong = flaws(goal)
     if (wrong.length > 0) since = Infinity
-    else since = Math.max(world.lateUntil(), Math.min(since, world.clock.monotonic()))
+    else since = Math.max(settled(), Math.min(since, world.clock.monotonic()))
     if (world.clock.monotonic() - since >= STEADY_MS) break
     await run(world, LOOK_MS)
   }

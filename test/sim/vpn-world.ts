@@ -48,6 +48,8 @@ export class VpnWorld {
   readonly #tunnels = new Map<string, Tunnel>()
   /** Away for everybody: no control server can be reached from the controller. */
   isWayGone = false
+  /** Monotonic ms from which on every node that runs has its tunnel and its port. */
+  settledAt = 0
 
   constructor(parts: VpnWorldParts) {
     this.#parts = parts
@@ -126,6 +128,7 @@ export class VpnWorld {
     const { docker, clock, random } = this.#parts
     const { id, startedAtText } = docker.container(name)
     const generation = generationOf(id, startedAtText)
+    this.settledAt = clock.monotonic() + CONNECT_MS[1] + GRANT_MS[1]
     this.#set(name, { ...DOWN, generation })
     const isStill = () =>
       this.tunnel(name).generation === generation && this.tunnel(name).halted === undefined

@@ -28,13 +28,19 @@ export interface WorldParts {
   readonly isLock: boolean
 }
 
+/** What becomes of a process at a side effect. A pause outlasts its lease. */
+export type Crash = 'before' | 'after' | 'pause'
+
+/** How long such a pause is, ms. */
+const PAUSE_MS = [5_000, 15_000] as const
+
 /** What befalls the side effects of controllers; settable while the world goes on. */
 export interface Fate {
   docker: (call: Call) => Fault | undefined
   store: (isWrite: boolean) => StoreFate
   storeLatencyMs: () => number
   /** Asked at each side effect: a change of Docker's or the store's, before it is sent. */
-  crash: (what: string) => 'before' | 'after' | undefined
+  crash: (what: string) => Crash | undefined
 }
 
 const CALM: Fate = {
@@ -117,6 +123,13 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     if (run === undefined) return undefined
     if (run.process.state === 'dead') return 'before'
     const crash = world.fate.crash(what)
+    if (crash === 'pause') {
+      say(name, `IS PAUSED after ${what}`)
+      run.process.pause()
+      const first = random.pick(['io', 'timers'] as const)
+      clock.timer(random.int(...PAUSE_MS), () => run.process.resume(first))
+      return undefined
+    }
     if (crash !== undefined) {
       say(name, `DIES ${crash} ${what}`)
       run.kill()
