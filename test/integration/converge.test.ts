@@ -37,15 +37,15 @@ describe('a fleet behind two VPN nodes', () => {
   })
 
   test('carries names, labels and settings that other tools read', async () => {
-    const [engine] = (await rig.engines()).filter((each) => each.slot === '0')
+    const [engine] = (await rig.engines()).filter((each) => !each.forwarded)
     const { Config, HostConfig, Name } = await rig.docker
       .getContainer(engine?.containerId ?? '')
       .inspect()
-    expect(Name).toBe(`/${rig.fleet}.0`)
+    expect(Name).toBe(`/${rig.fleet}.${engine?.slot}`)
     expect(Config.Labels).toMatchObject({
       'acefleet.instance': rig.instance,
       'acefleet.fleet': rig.fleet,
-      'acefleet.slot': '0',
+      'acefleet.slot': engine?.slot,
       'acestream.http_port': String(engine?.port),
       'host.http_port': String(engine?.port),
       'acestream.vpn_container': engine?.vpn,
