@@ -24,7 +24,7 @@ function always(check: (input: PlanInput, plan: Plan) => void): void {
       const input = scene(sketch)
       check(input, planFleet(input))
     }),
-    { numRuns: 500 },
+    { numRuns: 400 },
   )
 }
 
@@ -280,7 +280,7 @@ describe('any plan', () => {
         expect(actions).toEqual(plan.actions)
         expect(new Set(bookkeeping)).toEqual(new Set(plan.bookkeeping))
       }),
-      { numRuns: 500 },
+      { numRuns: 400 },
     )
   })
 

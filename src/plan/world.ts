@@ -44,7 +44,8 @@ export function buildWorld(input: PlanInput): World {
   )
   const foreign = byName(observation.foreign)
   const names = new Set([...engines, ...foreign].map(({ name }) => name))
-  const expected = pending.filter((p) => p.verb === 'create' && !names.has(nameOf(p)))
+  const listed = new Set(engines.map(({ name }) => name))
+  const expected = pending.filter((p) => p.verb === 'create' && !listed.has(nameOf(p)))
   const expectedSlots = new Set(expected.map((p) => p.slot))
   const draining = new Set(memory.requests.flatMap((r) => (r.kind === 'drainNode' ? [r.node] : [])))
   const leaving = new Set(

@@ -152,22 +152,29 @@ export function afterPlan(input: PlanInput, plan: Plan): PlanInput {
   return plan.actions.reduce(carriedOut, { ...remembered, pending: [] })
 }
 
+/** One that failed a probe goes on failing, as does one that somebody paused. */
+function hangs({ state, health }: ObservedEngine): boolean {
+  return state === 'paused' || (state === 'running' && health.failures > 0)
+}
+
 /** The world a while later: what runs answers by then, unless it hangs, and viewers of a draining engine have left. */
 export function afterTime(input: PlanInput, ms: number): PlanInput {
   const now = input.now + ms
   const { marks } = input.memory
+  const hanging = new Set(input.observation.engines.flatMap((e) => (hangs(e) ? [e.id] : [])))
   const streams = new Map(
     [...input.memory.streams]
       .filter(([id]) => !marks.has(id))
-      .map(([id, load]) => [id, { ...load, lastBytesAt: now }]),
+      .map(([id, load]) => [id, hanging.has(id) ? load : { ...load, lastBytesAt: now }]),
   )
   const engines = input.observation.engines.map((engine): ObservedEngine => {
-    if (engine.state !== 'running' || engine.health.ready || engine.health.failures > 0)
-      return engine
-    const { firstReadyAt = now } = engine.health
+    const { health } = engine
+    if (hangs(engine)) return { ...engine, health: { ...health, failures: health.failures + 3 } }
+    if (engine.state !== 'running' || health.ready) return engine
+    const { firstReadyAt = now } = health
     return {
       ...engine,
-      health: { ...engine.health, ready: true, firstReadyAt, readySince: now, lastError: '' },
+      health: { ...health, ready: true, firstReadyAt, readySince: now, lastError: '' },
     }
   })
   return { ...withMemory(withObservation(input, { engines, startedAt: now }), { streams }), now }
