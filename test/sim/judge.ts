@@ -69,6 +69,8 @@ const short = (id: string) => id.slice(0, 12)
  */
 export class Judge {
   readonly violations: string[] = []
+  /** Writes to the store that were more than a status shown again. */
+  readonly writes: string[] = []
   readonly marks = new Map<ContainerId, Mark>()
   readonly #parts: JudgeParts
   readonly #nodes = new Map<string, NodeRecord>()
@@ -78,6 +80,8 @@ export class Judge {
   /** Creates that may not be answered, by issuer, epoch and name: when they were issued. */
   readonly #unanswered = new Map<string, number>()
   readonly #createdAt = new Map<ContainerId, number>()
+  /** By when a drain may be cut short, as its first mark promised; a stop's own mark says `now`. */
+  readonly #drainedBy = new Map<ContainerId, number>()
   readonly #createdBy = new Map<ContainerId, string>()
   readonly #lastHungAt = new Map<ContainerId, number>()
   #wayBackAt = -Infinity
@@ -153,7 +157,8 @@ export class Judge {
     if (verb === 'start') this.#judgeStart(effect)
   }
 
-  onStoreWrite({ method, args, by }: StoreCall, result: unknown): void {
+  onStoreWrite({ method, args, by, isWrite }: StoreCall, result: unknown): void {
+    if (isWrite && method !== 'publish') this.writes.push(method)
     if (method === 'openTerm') this.#judgeEpoch(result as number, by, true)
     if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus, by)
     if (method === 'mark') this.#judgeMark(result as Mark, by)
@@ -281,7 +286,7 @@ export class Judge {
       )
     if (call.verb !== 'stop' || !isAlive(container) || mark.kind === 'failed') return
     const sessions = this.#parts.viewers.on(id)
-    if (sessions.length > 0 && this.#now() < mark.deadlineAt)
+    if (sessions.length > 0 && this.#now() < (this.#drainedBy.get(id) ?? Infinity))
       this.#violate(
         'I5',
         `${call.by} stops ${container.name}, which has ${sessions.length} streams`,
@@ -302,7 +307,10 @@ export class Judge {
     const container = this.#find(mark.containerId)
     if (container === undefined || !isAlive(container) || !isOurs(container, this.fleet.name))
       return
-    if (mark.kind === 'draining' && before === undefined) this.#judgeDeadline(mark, container)
+    if (mark.kind === 'draining' && mark.stopAt === undefined) {
+      if (before === undefined) this.#judgeDeadline(mark, container)
+      this.#drainedBy.set(mark.containerId, mark.deadlineAt)
+    }
     if (mark.kind !== 'failed' || before?.kind === 'failed' || this.#isOutside(container)) return
     if (this.#wasWell(container))
       this.#violate('I9', `${by} gave up ${container.name} (${mark.reason}), which was well`)

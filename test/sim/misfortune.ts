@@ -91,7 +91,9 @@ export function makeMisfortune(climate: Climate, random: Random): Misfortune {
       return of.event.pick<EventFate>(['drop', 'duplicate', { delayMs: of.event.int(50, 5_000) }])
     },
     crash: () =>
-      of.crash.chance(climate.crash) ? of.crash.pick(['before', 'after', 'pause', 'pause']) : undefined,
+      of.crash.chance(climate.crash)
+        ? of.crash.pick(['before', 'after', 'pause', 'pause'])
+        : undefined,
     snatches: () => of.snatch.chance(climate.snatch),
   }
 }

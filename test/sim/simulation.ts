@@ -14,6 +14,10 @@ const STEADY_MS = 3_000
 /** More than one resync. */
 const REST_MS = 36_000
 const LOOK_MS = 1_000
+/** Wake-ups meanwhile, beside the resync. */
+const WAKES = 3
+/** What those, and what falls due by time alone, may cost each controller. */
+const MOST_LISTS = 12
 
 export interface SimulationOptions {
   readonly seed: number
@@ -90,10 +94,12 @@ async function storm(world: World, seed: number): Promise<void> {
   world.docker.eventFate = misfortune.event
   if (random.chance(0.5)) world.engines.weather = { dies: 0.1, isSlow: 0.15, neverComesUp: 0.05 }
   const names = drawNames(world)
+  const audience = random.pick([0, 0.5, 1])
   const pauseMs = random.pick([1_000, 5_000, 12_000])
   const end = world.clock.monotonic() + random.int(5_000, 60_000)
   while (world.clock.monotonic() < end && !isOver(world)()) {
     await befall(world, names)
+    if (random.chance(audience)) await world.viewers.come(random.int(2_000, 60_000))
     await run(world, random.int(1, pauseMs))
     while (world.controllers().length < controllers) {
       await run(world, random.int(10, 3_000))
@@ -113,6 +119,12 @@ async function storm(world: World, seed: number): Promise<void> {
   if (last !== world.fleet()) world.rule(last)
 }
 
+/** What users asked for and has not been done. */
+async function askedFor({ store, clock, fleet }: World): Promise<readonly string[]> {
+  const { requests } = await store.readFleet(fleet().name, clock.now())
+  return requests.map(({ kind }) => `${kind} was asked for`)
+}
+
 /** L1: the fleet reaches the spec and stays there; further passes change nothing. */
 export async function convergeAndRest(world: World, restMs = REST_MS): Promise<void> {
   const goal = goalOf(world)
@@ -121,7 +133,7 @@ export async function convergeAndRest(world: World, restMs = REST_MS): Promise<v
   let since = Infinity
   let wrong: readonly string[] = []
   while (!isOver(world)() && world.clock.monotonic() < end) {
-    wrong = flaws(goal)
+    wrong = [...flaws(goal), ...(await askedFor(world))]
     if (wrong.length > 0) since = Infinity
     else since = Math.max(settled(), Math.min(since, world.clock.monotonic()))
     if (world.clock.monotonic() - since >= STEADY_MS) break
@@ -135,13 +147,25 @@ export async function convergeAndRest(world: World, restMs = REST_MS): Promise<v
     return
   }
   world.say('world', '*** converged')
-  const effects = world.docker.history.length
-  for (let i = 0; i < 3; i++) {
-    await run(world, restMs / 3)
+  await rest(world, restMs)
+  for (const flaw of flaws(goal)) world.judge.violations.push(`L1: ${flaw} after it had converged`)
+}
+
+/** L1: passes over a converged fleet change nothing, in the world or in the store, and do not bring on one another. */
+async function rest(world: World, restMs: number): Promise<void> {
+  const { docker, judge } = world
+  const effects = docker.history.length
+  const calls = docker.calls.length
+  const writes = judge.writes.length
+  for (let i = 0; i < WAKES; i++) {
+    await run(world, restMs / WAKES)
     for (const each of world.controllers()) each.wake(world.fleet().name)
   }
-  const changes = world.docker.history.slice(effects)
-  for (const { verb, container } of changes)
-    world.judge.violations.push(`L1: ${verb} of ${container.name} after the fleet had converged`)
-  for (const flaw of flaws(goal)) world.judge.violations.push(`L1: ${flaw} after it had converged`)
+  for (const { verb, container } of docker.history.slice(effects))
+    judge.violations.push(`L1: ${verb} of ${container.name} after the fleet had converged`)
+  for (const write of judge.writes.slice(writes))
+    judge.violations.push(`L1: ${write} in the store after the fleet had converged`)
+  const lists = docker.calls.slice(calls).filter(({ verb }) => verb === 'list').length
+  if (lists > MOST_LISTS * world.controllers().length)
+    judge.violations.push(`L1: ${lists} lists while nothing happened`)
 }
