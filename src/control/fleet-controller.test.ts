@@ -49,6 +49,7 @@ test('a status names the generation that its picture was planned by, also when a
           return { fleet: name, startedAt: 5, engines: [], foreign: [], nodes: [] }
         },
         reviewAt: () => undefined,
+        hear: () => {},
       },
       record: () => {},
       log: pino({ level: 'silent' }),

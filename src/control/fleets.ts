@@ -74,7 +74,6 @@ export function makeFleets(parts: FleetsParts): Fleets {
       rulingSpec(desired),
     )
     const leading = leadForever({ ...parts, fleet: name, controller }, leaving.signal)
-    queue.wake(name)
     return { controller, watch, leaving, leading, desired }
   }
 
@@ -95,8 +94,11 @@ export function makeFleets(parts: FleetsParts): Fleets {
       for (const name of members.keys()) if (!wanted.has(name)) await leave(name)
       for (const [name, desired] of wanted) {
         const member = members.get(name)
-        if (member === undefined) members.set(name, join(desired))
-        else {
+        if (member === undefined) {
+          members.set(name, join(desired))
+          // Not earlier: a pass begins in the very tick of its wake-up, and finds members only.
+          queue.wake(name)
+        } else {
           member.desired = desired
           member.controller.rule(rulingSpec(desired))
         }
@@ -118,8 +120,11 @@ export function makeFleets(parts: FleetsParts): Fleets {
     async followEvents(signal) {
       for await (const event of docker.events(signal)) {
         for (const [name, member] of members)
-          if (event === 'connected' || concerns(event, member.desired.fleet, instance))
+          if (event === 'connected') queue.wake(name)
+          else if (concerns(event, member.desired.fleet, instance)) {
+            member.watch.observer.hear(event)
             queue.wake(name)
+          }
       }
     },
     trouble: (name) => members.get(name)?.controller.trouble(),

@@ -46,6 +46,7 @@ async function makeBench() {
           return { fleet: name, startedAt: clock.now(), engines: [], foreign: [], nodes: [] }
         },
         reviewAt: () => undefined,
+        hear: () => {},
       },
       record: (event) => events.push(event),
       log: makeLogger({

@@ -2,6 +2,7 @@ import type {
   ContainerDetail,
   ContainerId,
   ContainerSummary,
+  DockerEvent,
   DockerReader,
 } from '../docker/port.ts'
 import {
@@ -19,6 +20,7 @@ import type { Clock } from '../time/clock.ts'
 import type { NodeContainer } from '../vpn/judge.ts'
 import type { MonitoredNode, VpnMonitor } from '../vpn/monitor.ts'
 import { createNodeJudge } from '../vpn/node-judge.ts'
+import { makeDeathNotices } from './death-notices.ts'
 import { hostOf } from './host.ts'
 import {
   type DepartedNode,
@@ -48,8 +50,10 @@ export interface Observer {
     notes: ReadonlyMap<ContainerId, EngineNote>,
     signal: AbortSignal,
   ): Promise<Observation>
-  /** Unix ms at which a node's judgement may change by time alone; undefined when none may. */
+  /** Unix ms at which a look may show what this one does not, though no event comes; undefined when none may. */
   reviewAt(): number | undefined
+  /** Takes note of an event that concerns the fleet. Only a hint: lists decide. */
+  hear(event: DockerEvent): void
 }
 
 const joinedId = (networkMode: string): string | undefined =>
@@ -95,7 +99,8 @@ function addressOf(detail: ContainerDetail | undefined): string | undefined {
 
 export function makeObserver({ instance, docker, prober, vpns, clock }: ObserverParts): Observer {
   const judge = createNodeJudge()
-  /** When a node's judgement may change by time alone. Owned by observe. */
+  const deaths = makeDeathNotices(clock)
+  /** When a node's judgement may change by time alone, or a list may show a death. Owned by observe. */
   let reviewAt: number | undefined
   /** StartedAt of engines that run: it holds for as long as they do. Owned by observeEngine. */
   const started = new Map<ContainerId, number>()
@@ -241,7 +246,9 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
         fleet.vpn.nodes.map((node) => observeNode(node, rows, fleet, signal)),
       )
       judge.retain(fleet.vpn.nodes.map((node) => node.name))
-      const reviews = seen.flatMap((s) => s.reviewAt ?? [])
+      const reviews = [...seen.map((s) => s.reviewAt), deaths.lookAgainAt(rows)].filter(
+        (at) => at !== undefined,
+      )
       reviewAt = reviews.length === 0 ? undefined : Math.min(...reviews)
       const nodes = seen.map((s) => s.observed)
       vpns.setNodes(seen.map((s) => s.monitored))
@@ -258,5 +265,6 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
       return { fleet: fleet.name, startedAt, engines, foreign, nodes }
     },
     reviewAt: () => reviewAt,
+    hear: deaths.hear,
   }
 }
