@@ -4,7 +4,7 @@ import { DockerError, UnknownOutcome } from '../docker/errors.ts'
 import type { ContainerId, ContainerSpec, Docker } from '../docker/port.ts'
 import type { Epoch, Lease } from '../lease/lease.ts'
 import type { Observation, ObservedEngine } from '../observe/observation.ts'
-import type { Action } from '../plan/action.ts'
+import type { Action, StopAction } from '../plan/action.ts'
 import type { Mark } from '../store/mark.ts'
 import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
@@ -105,6 +105,24 @@ test('begins nothing that was planned long ago: a stop needs a picture of now (I
   executor.submit([stopOf(4)], 'r2')
   await clock.settle()
   expect(stopped).toContain(idOf(4))
+})
+
+test('lets no graceful stop hold up the stop of an engine that leaks, a removal or a mark (I10)', async () => {
+  const begun: string[] = []
+  const { clock, executor } = makeBench({
+    stop: (_, { containerId }) => {
+      begun.push(`stop ${containerId[0]}`)
+      return new Promise(() => {})
+    },
+    remove: async (_, { containerId }) => void begun.push(`remove ${containerId[0]}`),
+  })
+  const { mark: _, graceS: __, backoff: ___, ...about } = stopOf(7) as StopAction
+  const drain: Action = { ...about, verb: 'drain', deadlineAt: 1 }
+  const leaking: Action = { ...(stopOf(5) as StopAction), mark: 'failed', graceS: 2 }
+  executor.submit([...[1, 2, 3, 4].map(stopOf), leaking, removeOf(6), drain], 'r1')
+  await clock.settle()
+  expect(begun.toSorted()).toEqual(['remove 6', 'stop 1', 'stop 2', 'stop 3', 'stop 5'])
+  expect(executor.pending().map((p) => p.verb)).not.toContain('drain')
 })
 
 test('says what is wanted but fails again and again, until it succeeds or is wanted no more', async () => {

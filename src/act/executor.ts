@@ -11,10 +11,27 @@ import { makeHolds } from './holds.ts'
 import { makeLedger } from './ledger.ts'
 
 /**
- * Actions under way at once. A graceful stop takes ten seconds, so what ends engines must not keep others from coming.
- * Together below the sockets of the Docker client, so that no call waits behind its own lease check.
+ * Actions under way at once, by lane. A graceful stop takes ten seconds, so it must hold up neither engines that come
+ * nor what cannot wait: a mark, a removal, the stop of an engine that leaks (I10).
  */
-const LANES = { bring: 4, end: 3 }
+const LANES = { bring: 4, drainedStop: 3, clear: 3, note: 4 }
+
+type Lane = keyof typeof LANES
+
+function laneOf(action: Action): Lane {
+  switch (action.verb) {
+    case 'create':
+    case 'start':
+      return 'bring'
+    case 'drain':
+    case 'noteReady':
+      return 'note'
+    case 'remove':
+      return 'clear'
+    case 'stop':
+      return action.mark === 'failed' ? 'clear' : 'drainedStop'
+  }
+}
 
 /**
  * What was planned longer ago is no longer begun, ms: a stop that waited behind slow ones, or behind a daemon that no
@@ -74,7 +91,7 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   let plannedAt = 0
   /** How many creates may be under way: grows with each success, falls back to one with a failure (slow start). */
   let window = 1
-  const busy = { bring: 0, end: 0 }
+  const busy: Record<Lane, number> = { bring: 0, drainedStop: 0, clear: 0, note: 0 }
   const holds = makeHolds(clock)
 
   function tell(action: Action, reconcileId: string, reason: EventReason, message: string): void {
@@ -142,7 +159,8 @@ export function makeExecutor(parts: ExecutorParts): Executor {
 
   function mayBegin(action: Action): boolean {
     if (holds.isHeld(holdKey(action)) || holds.isHeld(action.slot)) return false
-    return brings(action) ? busy.bring < window : busy.end < LANES.end
+    const lane = laneOf(action)
+    return busy[lane] < (lane === 'bring' ? window : LANES[lane])
   }
 
   function pump(): void {
@@ -151,7 +169,7 @@ export function makeExecutor(parts: ExecutorParts): Executor {
       const index = queue.findIndex(({ action }) => mayBegin(action))
       const next = index < 0 ? undefined : queue.splice(index, 1)[0]
       if (next === undefined) return
-      const lane = brings(next.action) ? 'bring' : 'end'
+      const lane = laneOf(next.action)
       busy[lane] += 1
       const work = run(next.action, next.reconcileId).finally(() => {
         busy[lane] -= 1

@@ -34,7 +34,6 @@ export type EventReason =
   | 'VpnUp'
   | 'VpnDown'
   | 'VpnUnknown'
-  | 'VpnRestarted'
   | 'PortGranted'
   | 'PortLost'
   | 'RolloutStarted'
