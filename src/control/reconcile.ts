@@ -159,7 +159,9 @@ export async function reconcile(
   })
 
   for (const entry of plan.bookkeeping) await note(entry, store, lease)
-  const needsImage = plan.actions.some((action) => action.verb === 'create')
+  // Engines that are to be replaced wait for it too.
+  const needsImage =
+    plan.actions.some((action) => action.verb === 'create') || plan.engines.some((e) => !e.updated)
   const actions = plan.actions.filter((action) => lack === undefined || action.verb !== 'create')
   executor.submit(actions, reconcileId)
 
