@@ -29,4 +29,16 @@ describe('a move to a less loaded node', () => {
     ]
     expect(doings({ ...crowded, engines })).toEqual(['create 0 on b'])
   })
+
+  test('makes room for itself without a surge, also from a slot that scaling took away (I4)', () => {
+    const sketch: Sketch = {
+      spec: { replicas: 2, maxSurge: 0, maxUnavailable: 1 },
+      nodes: [{ name: 'a', port: 40_001 }, { name: 'b' }],
+      engines: [
+        { slot: 'forwarded', on: 'a' },
+        { slot: '2', on: 'a' },
+      ],
+    }
+    expect(doings(sketch)).toEqual(['drain 2'])
+  })
 })

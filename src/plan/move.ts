@@ -36,15 +36,14 @@ export function displaced(
   const loads = countByNode(unmarked.filter((e) => e.ready))
   const load = (node: ObservedNode) => loads.get(node.name) ?? 0
   const mayCome = isMoving || world.liveCount < replicas + update.maxSurge
-  const roomy = new Set(mayCome ? placer.nodesWithRoom() : [])
+  const roomy = new Set(placer.nodesWithRoom())
   const open = world.input.observation.nodes.filter((node) => world.acceptsNew(node))
-  const stopsFirst = (e: Engine) =>
-    update.maxUnavailable > 0 && Number(e.slot) < replicas + update.maxSurge
+  const leavesRoom = (e: Engine, to: ObservedNode) =>
+    Number(e.slot) < replicas + update.maxSurge && placer.fits(e.slot, to)
+  const hasPlace = (e: Engine, to: ObservedNode) =>
+    update.maxUnavailable > 0 ? roomy.has(to) || leavesRoom(e, to) : mayCome && roomy.has(to)
   const hasBetter = (e: Engine, from: ObservedNode) =>
-    open.some(
-      (to) =>
-        load(from) - load(to) >= 2 && (roomy.has(to) || (stopsFirst(e) && placer.fits(e.slot, to))),
-    )
+    open.some((to) => load(from) - load(to) >= 2 && hasPlace(e, to))
   const movable = kept.filter(
     (e) =>
       e.ready &&
