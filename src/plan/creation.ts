@@ -120,14 +120,15 @@ export function planCreation(
   const due = vacant.filter((v) => v.backoff.notBefore <= now)
   const vacantHeld = vacant.slice(due.length, Math.max(due.length, need.missing))
   const held = [...forwarded.held, ...vacantHeld]
-  const free = need.missing - vacantHeld.length
-  const may = Math.min(need.creates, free, budget - forwarded.actions.length)
+  const may = Math.min(need.creates - vacantHeld.length, budget - forwarded.actions.length)
+  // Where another engine would come in between, the record of this place's failures would be lost.
+  const reserved = new Set(vacant.slice(0, need.missing).map((v) => v.slot))
 
   const actions: CreateAction[] = [...forwarded.actions]
   let unplaced = 0
   for (let i = 0; i < may; i++) {
     const inherited = due[i]
-    const placement = placer.ordinary(inherited?.slot)
+    const placement = placer.ordinary(inherited?.slot, reserved)
     if (placement === undefined) {
       unplaced = may - i
       break

@@ -17,8 +17,11 @@ export interface Placer {
   fitsForwarded(slot: string, node: ObservedNode): boolean
   /** The forwarded engine of a place on a node; undefined when its ports collide there. */
   forwarded(slot: string, node: ObservedNode): Placement | undefined
-  /** The least loaded node that takes new engines and has a free slot: the preferred one, or else the lowest. */
-  ordinary(preferred: string | undefined): Placement | undefined
+  /**
+   * The least loaded node that takes new engines and has a free slot: the preferred one, or else the lowest that is not
+   * reserved. In one plan the same slots are reserved every time.
+   */
+  ordinary(preferred: string | undefined, reserved: ReadonlySet<string>): Placement | undefined
   /** Whether a slot's ports are free on a node, whoever holds its name. */
   fits(slot: string, node: ObservedNode): boolean
   /** Nodes that could take one more ordinary engine. */
@@ -83,15 +86,21 @@ export function makePlacer(world: World): Placer {
   const end = fleet.replicas + fleet.update.maxSurge
   /** By node: below it no slot is of use there. Nothing becomes free while a plan is made, so it only grows. */
   const lowest = new Map<string | undefined, number>()
+  const lowestUnreserved = new Map<string | undefined, number>()
 
   const isOpen = (slot: string, node: ObservedNode | undefined) =>
     isFree(slot) && at(slot, node) !== undefined
 
   /** The lowest slot whose name nobody holds or was promised, and whose ports are free on the node. */
-  function firstFit(node: ObservedNode | undefined): Placement | undefined {
-    let number = lowest.get(node?.name) ?? 0
-    while (number < end && !isOpen(String(number), node)) number += 1
-    lowest.set(node?.name, number)
+  function firstFit(
+    node: ObservedNode | undefined,
+    reserved?: ReadonlySet<string>,
+  ): Placement | undefined {
+    const from = reserved === undefined ? lowest : lowestUnreserved
+    const isUsable = (slot: string) => !reserved?.has(slot) && isOpen(slot, node)
+    let number = from.get(node?.name) ?? 0
+    while (number < end && !isUsable(String(number))) number += 1
+    from.set(node?.name, number)
     return number < end ? at(String(number), node) : undefined
   }
 
@@ -108,11 +117,12 @@ export function makePlacer(world: World): Placer {
   return {
     fitsForwarded: (slot, node) => at(slot, node, node.forwardedPort) !== undefined,
     forwarded: (slot, node) => give(at(slot, node, node.forwardedPort)),
-    ordinary(preferred) {
+    ordinary(preferred, reserved) {
       const isOurs = preferred !== undefined && Number(preferred) < end && isFree(preferred)
       const first = isOurs ? preferred : undefined
       for (const node of candidates()) {
-        const placement = (first === undefined ? undefined : at(first, node)) ?? firstFit(node)
+        const own = first === undefined ? undefined : at(first, node)
+        const placement = own ?? firstFit(node, reserved)
         if (placement !== undefined) return give(placement)
       }
       return undefined

@@ -86,10 +86,15 @@ function excessMisfits({ misfits, staying }: Crew, kept: readonly Engine[], want
   return mostExpendable(misfits, staying, misfits.length + serving - wanted)
 }
 
+/** Whether an engine of the new spec is there that has yet to show that it starts. */
+function isTrying({ expected }: Crew, kept: readonly Engine[]): boolean {
+  return expected > 0 || kept.some((e) => !e.ready)
+}
+
 /** Whether an engine that is to be tried in a pause needs the place of an old one, for want of any surge. */
 function needsPlace(crew: Crew, kept: readonly Engine[], world: World): boolean {
-  const isTried = crew.expected > 0 || kept.some((e) => !e.ready)
-  return world.input.fleet.update.maxSurge === 0 && !isTried && spare(crew, [], world) > 0
+  const { maxSurge } = world.input.fleet.update
+  return maxSurge === 0 && !isTrying(crew, kept) && spare(crew, [], world) > 0
 }
 
 const letGo = (engine: Engine, message: string): readonly [Engine, Why] => [
@@ -134,9 +139,10 @@ export function planRollout(
   const replaced = isHeld ? [] : asFarAs(spare(crew, excess, world), [...outdated, ...moved])
   const isDone = isSettled && have === wanted && kept.every((e) => e.ready)
   const missing = Math.max(0, wanted - have)
+  const trials = isTrying(crew, kept) ? 0 : 1
   return {
     missing,
-    creates: paused ? Math.min(missing, 1) : missing,
+    creates: paused ? Math.min(missing, trials) : missing,
     releases: new Map([
       ...excess.map((e) => [e, scaled] as const),
       ...replaced,
