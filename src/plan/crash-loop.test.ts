@@ -41,6 +41,22 @@ describe('a paused rollout', () => {
   })
 })
 
+test('a corrected spec is tried at once: what failed before says nothing of it', () => {
+  const rollout = {
+    specHash: 'of-the-broken-spec',
+    failedStarts: 9,
+    lastFailure: 'home.3 exited',
+    lastFailureAt: NOW - 1_000,
+  }
+  const backoff = { 3: { failures: 9, notBefore: NOW + 250_000 } }
+  const { actions, bookkeeping } = planFleet(scene(paused({ rollout, backoff })))
+  expect(actions[0]).toMatchObject({ verb: 'create', slot: '3', inherits: undefined })
+  expect(bookkeeping).toEqual([
+    { kind: 'clearBackoff', slot: '3' },
+    { kind: 'setRollout', note: undefined },
+  ])
+})
+
 describe('back-off records', () => {
   /** One place may be filled again though its old container still holds the name; another has to wait. */
   const two: Sketch = {

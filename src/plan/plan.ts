@@ -56,11 +56,21 @@ function earliest(times: readonly (number | undefined)[], now: number): number |
   return due.length === 0 ? undefined : Math.min(...due)
 }
 
+/** Slots whose failures were those of engines that failed their start under another spec: they say nothing of this one. */
+function forgivenSlots({ memory, template }: PlanInput): readonly string[] {
+  const isCorrected = memory.rollout !== undefined && memory.rollout.specHash !== template.specHash
+  return isCorrected ? [...memory.backoff.keys()] : []
+}
+
 /**
  * Decides what to do about one fleet, from what was seen and what is remembered alone. In order: who holds the
  * forwarded places, who goes and how many come, what each engine is told, what is created where.
  */
-export function planFleet(input: PlanInput): Plan {
+export function planFleet(given: PlanInput): Plan {
+  const forgiven = forgivenSlots(given)
+  const { memory } = given
+  const input =
+    forgiven.length === 0 ? given : { ...given, memory: { ...memory, backoff: new Map() } }
   const world = buildWorld(input)
   const note = rolloutNote(world)
   const placer = makePlacer(world)
@@ -80,8 +90,10 @@ export function planFleet(input: PlanInput): Plan {
   const over = world.deleting && world.engines.length === 0 && input.pending.length === 0
   const bookkeeping: Bookkeeping[] = [
     ...forgettable(world),
-    ...creation.surplus.map((slot): Bookkeeping => ({ kind: 'clearBackoff', slot })),
-    ...(note === input.memory.rollout ? [] : [{ kind: 'setRollout', note } as const]),
+    ...[...forgiven, ...creation.surplus].map(
+      (slot): Bookkeeping => ({ kind: 'clearBackoff', slot }),
+    ),
+    ...(note === memory.rollout ? [] : [{ kind: 'setRollout', note } as const]),
     ...(over ? [{ kind: 'dropFleet' } as const] : []),
   ]
   const stated = [...election.conditions, ...rollout.conditions, ...creation.conditions]
