@@ -58,6 +58,15 @@ function departedDeath({ departed, labels }: ObservedEngine): Death | undefined 
     : deadNamespace(`its VPN container ${departed.name} was restarted`, true)
 }
 
+/** Whether it runs in a namespace that its node left behind. */
+function isOfAnotherGeneration({ state, labels, startedAt }: ObservedEngine, node: ObservedNode) {
+  // A container that never ran sits in no namespace yet.
+  if (state === 'created') return false
+  if (labels.vpnGeneration !== undefined) return labels.vpnGeneration !== node.generation
+  // An older version's does not say. What started before its node is dead; of what is not known nothing is concluded (I9).
+  return startedAt !== undefined && startedAt < node.startedAt
+}
+
 function namespaceDeath({ container, node, input }: Facts): Death | undefined {
   const { fleet, observation } = input
   if (fleet.vpn.mode === 'none') return undefined
@@ -78,8 +87,7 @@ function namespaceDeath({ container, node, input }: Facts): Death | undefined {
   }
   if (!node.running)
     return deadNamespace(`its VPN container ${node.name} is not running`, anotherUp)
-  // A container that never ran sits in no namespace yet.
-  if (container.state !== 'created' && labels.vpnGeneration !== node.generation)
+  if (isOfAnotherGeneration(container, node))
     return deadNamespace(`its VPN container ${node.name} was restarted`, true)
   if (node.lost && anotherUp) {
     return {
