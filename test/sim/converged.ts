@@ -6,7 +6,7 @@ import type { Fleet } from '../../src/spec/fleet.ts'
 import type { Mark } from '../../src/store/mark.ts'
 import type { EngineWorld } from './engine-world.ts'
 import type { FakeDocker, WorldContainer } from './fake-docker.ts'
-import { isOurs } from './judge.ts'
+import { isOurs } from './truth.ts'
 import type { VpnWorld } from './vpn-world.ts'
 import type { World } from './world.ts'
 
@@ -25,11 +25,11 @@ export interface Goal {
 
 /** What the world should come to. */
 export function goalOf(world: World): Goal {
-  const { docker, vpns, engines, judge } = world
+  const { docker, vpns, engines, truth } = world
   const fleet = world.fleet()
   const nobody = new Set<string>()
   const { specHash } = engineTemplate(fleet)
-  const { marks } = judge
+  const { marks } = truth
   return { fleet, specHash, docker, vpns, engines, marks, cordoned: nobody, drained: nobody }
 }
 

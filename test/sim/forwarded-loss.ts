@@ -1,6 +1,6 @@
 import { goalOf, unserved } from './converged.ts'
 import type { WorldContainer } from './fake-docker.ts'
-import { isOurs } from './judge.ts'
+import { isOurs } from './truth.ts'
 import type { World } from './world.ts'
 import { isAlive } from './world-container.ts'
 

@@ -1,7 +1,7 @@
 import type { ContainerId } from '../../src/docker/port.ts'
 import type { WorldContainer } from './fake-docker.ts'
-import { isOurs } from './judge.ts'
 import { editFleet } from './sim-fleet.ts'
+import { isOurs } from './truth.ts'
 import type { World } from './world.ts'
 import { isAlive } from './world-container.ts'
 
@@ -110,7 +110,7 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
       later(world, [500, 20_000], () => {
         if (world.engines.run(id)?.hungSince === undefined) return
         world.engines.wake(id)
-        world.judge.onWake(id)
+        world.truth.onWake(id)
       })
   }),
   'engine is removed': onEngine(({ docker }, { id }) => docker.destroy(id)),
@@ -185,7 +185,7 @@ const NAMES = Object.keys(MISADVENTURES)
 export function wayBack(world: World): void {
   if (world.engines.wayGoneSince === undefined) return
   world.engines.wayGoneSince = undefined
-  world.judge.onWayBack()
+  world.truth.onWayBack()
 }
 
 /** Puts a node's container back, if need be, and running. */

@@ -13,6 +13,7 @@ import type { Random } from './random.ts'
 import { IMAGES } from './sim-fleet.ts'
 import { SimLeases } from './sim-leases.ts'
 import type { StoreFate, StoreHooks } from './sim-store.ts'
+import { Truth } from './truth.ts'
 import { Viewers } from './viewers.ts'
 import { makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
 import { VpnWorld } from './vpn-world.ts'
@@ -59,6 +60,7 @@ export interface World {
   readonly engines: EngineWorld
   readonly viewers: Viewers
   readonly leases: SimLeases
+  readonly truth: Truth
   readonly judge: Judge
   readonly random: Random
   readonly say: Say
@@ -75,6 +77,13 @@ export interface World {
   /** Starts one more controller. */
   start(): ControllerRun
   [Symbol.asyncDispose](): Promise<void>
+}
+
+/** How long a call may still have consequences that this befalls: until it lands, or its caller gives it up and retries. */
+function delayOf(fault: Fault | undefined, isChange: boolean): number {
+  if (fault?.kind === 'slow') return fault.requestMs ?? fault.replyMs ?? 0
+  if (fault?.kind === 'hang') return isChange ? 28_000 : 21_000
+  return 0
 }
 
 /** Builds the world of a fleet, without a controller yet. */
@@ -97,13 +106,14 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
         'vpn',
         `${change.name} ${halted ?? (isUp ? 'up' : 'not up')} port ${port} control ${control}`,
       )
-      judge.onTunnel(change)
+      truth.onTunnel(change)
     },
   })
   const viewers = new Viewers({ store, docker, engines, clock, random: random.fork('viewers') })
   const runs = new Map<string, ControllerRun>()
   const runOf = (process: string) => runs.get(process)
-  const judge = new Judge({ docker, clock, leases, vpns, engines, viewers, runOf })
+  const truth = new Truth({ docker, clock, engines, viewers, runOf })
+  const judge = new Judge(truth, leases)
   let fleet = parts.fleet
   let generation = 1
   let lateUntil = 0
@@ -145,8 +155,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       return { kind: 'lostRequest' }
     const fault = world.fate.docker(call)
     judge.onFault(call, fault)
-    if (fault?.kind === 'slow')
-      lateUntil = Math.max(lateUntil, clock.monotonic() + (fault.requestMs ?? fault.replyMs ?? 0))
+    lateUntil = Math.max(lateUntil, clock.monotonic() + delayOf(fault, isChange))
     if (isChange || fault !== undefined) {
       const how = fault === undefined ? '' : `  !! ${JSON.stringify(fault)}`
       say(call.by, `${call.verb} ${call.target.slice(0, 20)}${how}`)
@@ -180,6 +189,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     engines,
     viewers,
     leases,
+    truth,
     judge,
     random,
     say,
@@ -195,7 +205,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
         'user',
         `edits the spec: replicas ${next.replicas}, ${next.engine.image}, hash ${engineTemplate(next).specHash}, ${JSON.stringify({ ...next.forwarding, ...next.update })} cordoned ${next.vpn.nodes.filter((n) => n.cordon).map((n) => n.name)}`,
       )
-      judge.onSpec(next)
+      truth.onSpec(next)
       for (const run of world.controllers()) run.rule(desired())
     },
     start() {
@@ -226,7 +236,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       await store[Symbol.asyncDispose]()
     },
   }
-  judge.onSpec(fleet)
+  truth.onSpec(fleet)
   vpns.begin()
   return world
 }
