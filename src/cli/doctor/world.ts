@@ -42,7 +42,7 @@ export async function checkImage(world: World, fleet: Fleet): Promise<readonly F
   if (pullPolicy === 'Never') {
     return [fail(check, `${image} is not here, and pullPolicy is Never`, mend)]
   }
-  return [warn(check, `${image} is not here: it is pulled when first needed`, `now: ${mend}`)]
+  return [warn(check, `${image} is not here: it is pulled when first needed`, mend)]
 }
 
 /** Whether names that the fleet needs are held by containers of others. */
