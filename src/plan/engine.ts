@@ -83,6 +83,9 @@ function misfitOf(container: ObservedEngine, node: ObservedNode | undefined, inp
   const vpnNode = fleet.vpn.nodes.find((n) => n.name === node?.name)
   if (fleet.vpn.mode !== 'none' && vpnNode === undefined)
     return `VPN node ${container.labels.vpnContainer ?? ''} left the spec`
+  // No restart of the node could be told from its labels; so it goes in order, while it is well.
+  if (vpnNode !== undefined && container.labels.vpnGeneration === undefined)
+    return 'it does not say for which run of its VPN node it was made'
   return portMisfit(container, node, vpnNode?.ports ?? fleet.network.ports, fleet.engine.ports)
 }
 
