@@ -130,7 +130,7 @@ describe('a daemon in trouble', () => {
   })
 
   test('that is slow is not hurried: the fleet scales all the same (I2)', async () => {
-    proxy.inject(/^(GET|POST) \/containers\//, { kind: 'delay', ms: 500 })
+    proxy.inject(/^(GET|POST) \/containers\//, { kind: 'delay', ms: 300 })
     await scaleTo(5)
     await rig.converged(5)
     await scaleTo(4)
