@@ -30,6 +30,18 @@ describe('a move to a less loaded node', () => {
     expect(doings({ ...crowded, engines })).toEqual(['create 0 on b'])
   })
 
+  test('is not begun while an engine is missing, for that one may restore the balance (I4)', () => {
+    const sketch: Sketch = {
+      spec: { replicas: 3, scope: 'none' },
+      nodes: [{ name: 'a' }, { name: 'b' }],
+      engines: [
+        { slot: '0', on: 'a' },
+        { slot: '1', on: 'a' },
+      ],
+    }
+    expect(doings(sketch)).toEqual(['create 2 on b'])
+  })
+
   test('makes room for itself without a surge, also from a slot that scaling took away (I4)', () => {
     const sketch: Sketch = {
       spec: { replicas: 2, maxSurge: 0, maxUnavailable: 1 },

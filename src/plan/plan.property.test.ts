@@ -64,7 +64,9 @@ function isDead(engine: ObservedEngine, input: PlanInput): boolean {
     return true
   if (isVpn && node !== undefined) {
     if (!node.running || (node.lost && anotherUp)) return true
-    if (engine.state !== 'created' && engine.labels.vpnGeneration !== node.generation) return true
+    const { vpnGeneration = node.generation } = engine.labels
+    const isOlder = engine.startedAt !== undefined && engine.startedAt < node.startedAt
+    if (engine.state !== 'created' && (isOlder || vpnGeneration !== node.generation)) return true
   }
   const streams = streamsOn(engine, input)
   const isFlowing = now - (memory.streams.get(engine.id)?.lastBytesAt ?? 0) < 15_000

@@ -121,8 +121,10 @@ export function planRollout(
   const isHeld = paused !== undefined || (lacksImage && !world.deleting)
 
   const isSettled = misfits.length === 0 && !isHeld
+  // What is missing comes first, for it may restore the balance.
+  const mayMove = isSettled && fitting.length + expected >= wanted
   const isMoving = fitting.length + expected > wanted
-  const mover = isSettled ? displaced(fitting, world, { election, placer, isMoving }) : undefined
+  const mover = mayMove ? displaced(fitting, world, { election, placer, isMoving }) : undefined
   const kept = fitting.filter((e) => e !== mover)
   const have = kept.length + expected
   const isTrialDue = paused !== undefined && needsPlace(crew, kept, world)
