@@ -28,7 +28,7 @@ export interface EngineWeather {
   readonly neverComesUp: number
 }
 
-export const FAIR: EngineWeather = { dies: 0, isSlow: 0, neverComesUp: 0 }
+const FAIR: EngineWeather = { dies: 0, isSlow: 0, neverComesUp: 0 }
 
 /** The engines' processes of a world, and the way to them. */
 export class EngineWorld {

@@ -182,14 +182,14 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
 
 const NAMES = Object.keys(MISADVENTURES)
 
-export function wayBack(world: World): void {
+function wayBack(world: World): void {
   if (world.engines.wayGoneSince === undefined) return
   world.engines.wayGoneSince = undefined
   world.truth.onWayBack()
 }
 
 /** Puts a node's container back, if need be, and running. */
-export function revive(world: World, name: string): void {
+function revive(world: World, name: string): void {
   const { docker } = world
   if (!exists(world, name)) docker.place({ name, image: 'gluetun', health: 'healthy' })
   else if (!isAlive(docker.container(name))) docker.startUp(name)
