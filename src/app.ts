@@ -10,6 +10,7 @@ import { preview } from './control/preview.ts'
 import { makeSpecsFollower } from './control/specs.ts'
 import { startWatch } from './control/watch.ts'
 import { connectDocker } from './docker/dockerode.ts'
+import type { DockerError } from './docker/errors.ts'
 import { createProbe } from './engine/client.ts'
 import { engineTemplate } from './engine/template.ts'
 import { holdDataDir } from './lease/data-dir.ts'
@@ -29,14 +30,18 @@ const DOCKER_TIMEOUT_MS = 15_000
 /** How long `plan` lets probes and control servers answer before it looks, ms. */
 const LOOK_MS = 2_000
 
-function openSenses(options: LookOptions, clock: Clock, log?: Logger) {
+function openSenses(
+  options: LookOptions,
+  clock: Clock,
+  onEventsBroken?: (error: DockerError) => void,
+) {
   const docker = connectDocker({
     url: options.dockerHost,
     env: options.dockerEnv,
     home: options.dockerEnv.HOME ?? '/',
     clock,
     timeoutMs: DOCKER_TIMEOUT_MS,
-    onEventsBroken: (error) => log?.debug({ err: error }, 'event stream broke, reconnecting'),
+    onEventsBroken,
   })
   const http = openNodeHttp(clock)
   return {
@@ -96,7 +101,11 @@ export async function runServer(
   await using store = await openEmbeddedStore({ dir: options.dataDir, clock, newId: randomUUID })
   await using recorder = makeRecorder({ store, log, clock })
   const record = recorder.record
-  using senses = openSenses(options, clock, log)
+  using senses = openSenses(options, clock, (error) => {
+    log.debug({ err: error }, 'event stream broke, reconnecting')
+    // The daemon may be gone: a pass finds out, and says so, at once.
+    fleets.wakeAll()
+  })
   const leases = embeddedLeaseSource(lock)
   await using fleets = makeFleets({
     ...senses,

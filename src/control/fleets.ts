@@ -32,6 +32,8 @@ export interface Fleets
     Pick<Controller, 'wake' | 'plan' | 'declaredIn' | 'trouble'> {
   /** What is to run from now on. A fleet that is no longer among them is let be: its engines run on, unwatched. */
   rule(fleets: readonly DesiredFleet[]): Promise<void>
+  /** Has every fleet looked at. */
+  wakeAll(): void
   /** Follows Docker's events as wake-ups until aborted. */
   followEvents(signal: AbortSignal): Promise<void>
   troubles(): readonly string[]
@@ -106,6 +108,9 @@ export function makeFleets(parts: FleetsParts): Fleets {
     },
     wake: (name) => {
       if (members.has(name)) queue.wake(name)
+    },
+    wakeAll: () => {
+      for (const name of members.keys()) queue.wake(name)
     },
     async plan(name, signal): Promise<PlanPreview | undefined> {
       const member = members.get(name)

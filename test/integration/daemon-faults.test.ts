@@ -116,9 +116,9 @@ describe('a daemon in trouble', () => {
     let victim = { name: '', containerId: '' }
     const changes = await changesDuring(async () => {
       await proxy.refuse()
-      victim = await killOne()
       const trouble = await rig.until('the fleet says so', () => condition('DockerUnreachable'))
       expect(trouble.message).toMatch(/can not be reached.*is dockerd running/)
+      victim = await killOne()
       await proxy.vanish()
       await rig.until('the fleet says that', async () =>
         (await condition('DockerUnreachable'))?.message.includes('there is no such socket'),
