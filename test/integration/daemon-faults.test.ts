@@ -116,8 +116,11 @@ describe('a daemon in trouble', () => {
     let victim = { name: '', containerId: '' }
     const changes = await changesDuring(async () => {
       await proxy.refuse()
-      const trouble = await rig.until('the fleet says so', () => condition('DockerUnreachable'))
-      expect(trouble.message).toMatch(/can not be reached.*is dockerd running/)
+      await rig.until('the fleet says so', async () =>
+        (await condition('DockerUnreachable'))?.message.match(
+          /can not be reached.*is dockerd running/,
+        ),
+      )
       victim = await killOne()
       await proxy.vanish()
       await rig.until('the fleet says that', async () =>
