@@ -17,12 +17,14 @@ export interface WorkQueue extends AsyncDisposable {
   wake(key: string): void
   /** Wakes at a time. An earlier wish for the same key stays; any wake-up makes the pass choose anew. */
   wakeAt(key: string, at: number): void
-  /** Forgets a key: no pass begins for it until it is woken again. Resolves when a pass under way is over. */
+  /** Forgets a key: no pass begins for it until `wake` is called again. Resolves when a pass under way is over. */
   remove(key: string): Promise<void>
 }
 
 interface KeyState {
   isDirty: boolean
+  /** Removed, and not woken since: kept until its last pass is over, so that the next one waits for that. */
+  isRemoved: boolean
   running: Promise<void> | undefined
   lastStart: number
   /** The timer that leads to the next pass, and when it fires. */
@@ -38,6 +40,7 @@ export function makeQueue({ clock, work }: QueueParts): WorkQueue {
     if (known !== undefined) return known
     const fresh: KeyState = {
       isDirty: false,
+      isRemoved: false,
       running: undefined,
       lastStart: -Infinity,
       timer: undefined,
@@ -62,7 +65,7 @@ export function makeQueue({ clock, work }: QueueParts): WorkQueue {
   }
 
   function begin(key: string, state: KeyState): void {
-    if (isClosed || keys.get(key) !== state) return
+    if (isClosed || state.isRemoved) return
     if (state.running !== undefined) {
       state.isDirty = true
       return
@@ -87,18 +90,22 @@ export function makeQueue({ clock, work }: QueueParts): WorkQueue {
     wake(key) {
       if (isClosed) return
       const state = stateOf(key)
+      state.isRemoved = false
       if (state.running !== undefined) state.isDirty = true
       else next(key, state)
     },
     wakeAt(key, at) {
-      if (!isClosed) arm(key, stateOf(key), at)
+      const state = stateOf(key)
+      if (!isClosed && !state.isRemoved) arm(key, state, at)
     },
     async remove(key) {
       const state = keys.get(key)
       if (state === undefined) return
-      keys.delete(key)
+      state.isRemoved = true
+      state.isDirty = false
       disarm(state)
       await state.running
+      if (state.isRemoved) keys.delete(key)
     },
     async [Symbol.asyncDispose]() {
       isClosed = true
