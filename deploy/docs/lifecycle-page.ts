@@ -39,7 +39,7 @@ export const SAYINGS: Readonly<Record<EventType, Saying>> = {
 }
 
 /** Every transition of the machine; an event that a phase does not know leads nowhere and is left out. */
-export function transitions(): readonly Transition[] {
+function transitions(): readonly Transition[] {
   const events = lifecycle.events as readonly EventType[]
   return PHASES.flatMap((from) =>
     events
