@@ -1,6 +1,7 @@
 import type { ContainerId } from '../../src/docker/port.ts'
 import type { Probe, ProbeResult } from '../../src/engine/client.ts'
 import type { FakeDocker, WorldContainer } from './fake-docker.ts'
+import { ownerOf } from './namespaces.ts'
 import type { Random } from './random.ts'
 import { IMAGES } from './sim-fleet.ts'
 import type { SimProcess } from './sim-process.ts'
@@ -73,11 +74,14 @@ export class EngineWorld {
     if (run !== undefined) run.hungSince = undefined
   }
 
-  /** Whether its API gives good answers to whoever can reach it. */
+  /** Whether its API gives good answers where engines of the fleet are looked for. */
   answers(container: WorldContainer): boolean {
     const run = this.#runs.get(container.id)
+    const isShut =
+      ownerOf(container.networkMode) === undefined && container.spec.publish.length === 0
     return (
       container.isReachable &&
+      !isShut &&
       run !== undefined &&
       run.hungSince === undefined &&
       this.#parts.clock.now() >= run.readyAt

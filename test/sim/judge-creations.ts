@@ -19,6 +19,9 @@ export interface CreationsJudge {
   onStartCall(call: Call): void
   /** What a create meets on its way; asked after onCreateCall. */
   onFault(call: Call, fault: Fault | undefined): void
+  /** A container of anybody's has come to be. */
+  onBirth(effect: Effect): void
+  /** One of a controller's. */
   onCreate(effect: Effect): void
   onStart(effect: Effect): void
 }
@@ -37,8 +40,8 @@ function isAnswered(fault: Fault | undefined): boolean {
 export function judgeCreations(truth: Truth, violate: Violate): CreationsJudge {
   /** By issuer and id. */
   const startIssuedAt = new Map<string, number>()
-  /** Creates that may not be answered, by issuer, epoch and name: when they were issued. */
-  const unanswered = new Map<string, number>()
+  /** Creates that may not be answered, by name, while nobody has the name. */
+  const unanswered = new Map<string, Call>()
 
   /**
    * I2: no create is issued while those that are not dead already make desired + maxSurge. Known are those that stood
@@ -60,8 +63,9 @@ export function judgeCreations(truth: Truth, violate: Violate): CreationsJudge {
    * created itself it knows at once; what others did it knows once it has looked.
    */
   function judgeName(call: Call, listedAt: number): void {
-    const since = unanswered.get(`${call.by} ${call.epoch} ${call.target}`) ?? -Infinity
-    if (call.at - since < UNANSWERED_MS)
+    const first = unanswered.get(call.target)
+    const isSameTerm = first?.by === call.by && first.epoch === call.epoch
+    if (first !== undefined && isSameTerm && call.at - first.at < UNANSWERED_MS)
       violate('I2', `${call.by} creates ${call.target} again, although that may be under way`)
     const holder = truth.world().find((each) => each.name === call.target)
     if (holder === undefined) return
@@ -110,11 +114,10 @@ export function judgeCreations(truth: Truth, violate: Violate): CreationsJudge {
     },
     onStartCall: (call) => void startIssuedAt.set(`${call.by} ${call.target}`, call.at),
     onFault(call, fault) {
-      if (isAnswered(fault)) return
-      unanswered.set(`${call.by} ${call.epoch} ${call.target}`, call.at)
+      if (!isAnswered(fault)) unanswered.set(call.target, call)
     },
-    onCreate({ name: by, epoch, container }) {
-      unanswered.delete(`${by} ${epoch} ${container.name}`)
+    onBirth: ({ container }) => void unanswered.delete(container.name),
+    onCreate({ name: by, container }) {
       const slot = container.labels[SLOT_LABEL] ?? ''
       // I2: the name is the slot's, so that Docker's own reservation is the fence.
       if (container.name !== `${truth.fleet.name}.${slot}`)

@@ -51,7 +51,10 @@ export class Judge {
 
   onEffect(effect: Effect): void {
     const { container, verb, name } = effect
-    if (verb === 'create') this.#truth.onBirth(effect)
+    if (verb === 'create') {
+      this.#truth.onBirth(effect)
+      this.#creations.onBirth(effect)
+    }
     // A dead one that is started again, by a call that lands late or by hand, begins anew.
     if (verb === 'start') this.#phases.delete(container.id)
     if (this.#truth.runOf(name) === undefined) return

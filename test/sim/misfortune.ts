@@ -12,6 +12,7 @@ export interface Climate {
   readonly store: number
   readonly event: number
   readonly crash: number
+  readonly pause: number
   readonly snatch: number
   readonly storeLatencyMs: number
 }
@@ -24,6 +25,7 @@ export function drawClimate(random: Random): Climate {
     store: level(0.08),
     event: level(0.6),
     crash: level(0.04),
+    pause: level(0.12),
     snatch: level(0.1),
     storeLatencyMs: random.chance(0.5) ? 0 : random.int(1, 10),
   }
@@ -90,10 +92,10 @@ export function makeMisfortune(climate: Climate, random: Random): Misfortune {
       if (!of.event.chance(climate.event)) return undefined
       return of.event.pick<EventFate>(['drop', 'duplicate', { delayMs: of.event.int(50, 5_000) }])
     },
-    crash: () =>
-      of.crash.chance(climate.crash)
-        ? of.crash.pick(['before', 'after', 'pause', 'pause'])
-        : undefined,
+    crash() {
+      if (of.crash.chance(climate.crash)) return of.crash.pick(['before', 'after'])
+      return of.crash.chance(climate.pause) ? 'pause' : undefined
+    },
     snatches: () => of.snatch.chance(climate.snatch),
   }
 }

@@ -35,6 +35,9 @@ export type Crash = 'before' | 'after' | 'pause'
 /** How long such a pause is, ms. */
 const PAUSE_MS = [5_000, 15_000] as const
 
+/** And how long its end is felt: another term begins, ms. */
+const SHAKEN_MS = 3_000
+
 /** What befalls the side effects of controllers; settable while the world goes on. */
 export interface Fate {
   docker: (call: Call) => Fault | undefined
@@ -65,7 +68,7 @@ export interface World {
   readonly random: Random
   readonly say: Say
   fate: Fate
-  /** Monotonic ms until which calls may still land that were held up on their way. */
+  /** Monotonic ms until which something that was held up may still have its effect. */
   lateUntil(): number
   /** What is going to happen to it, unless it is called off. */
   readonly pending: Disposable[]
@@ -137,7 +140,9 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       say(name, `IS PAUSED after ${what}`)
       run.process.pause()
       const first = random.pick(['io', 'timers'] as const)
-      clock.timer(random.int(...PAUSE_MS), () => run.process.resume(first))
+      const pauseMs = random.int(...PAUSE_MS)
+      clock.timer(pauseMs, () => run.process.resume(first))
+      lateUntil = Math.max(lateUntil, clock.monotonic() + pauseMs + SHAKEN_MS)
       return undefined
     }
     if (crash !== undefined) {

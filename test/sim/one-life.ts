@@ -1,0 +1,85 @@
+import type { Fleet } from '../../src/spec/fleet.ts'
+import type { Bug } from './controller-process.ts'
+import { makeRandom } from './random.ts'
+import { drawFleet } from './sim-fleet.ts'
+import { convergeAndRest } from './simulation.ts'
+import { type Crash, makeWorld, type World } from './world.ts'
+import { isAlive } from './world-container.ts'
+
+/** Every pass of it is asked for. */
+const REST_MS = 3_000
+
+/** Two nodes and one forwarded engine, with room for one more. */
+function twoNodes(): Fleet {
+  for (let seed = 1; ; seed++) {
+    const fleet = drawFleet(makeRandom(seed))
+    const { vpn, forwarding, update } = fleet
+    if (vpn.nodes.length === 2 && forwarding.scope === 'fleet' && update.maxUnavailable === 0)
+      return { ...fleet, replicas: 2, forwarding: { ...forwarding, prefer: undefined } }
+  }
+}
+
+async function untilQuiet(world: World, ms: number): Promise<void> {
+  const end = world.clock.monotonic() + ms
+  while (world.clock.monotonic() < end && world.judge.violations.length === 0) {
+    await world.clock.advance(250)
+    if (world.controllers().length === 0) world.start()
+  }
+}
+
+/** A whole life: a fleet comes up, an engine dies, a port changes, engines are rolled, a node restarts, it shrinks. */
+async function live(world: World): Promise<void> {
+  world.start()
+  await untilQuiet(world, 5_000)
+  const engine = world.docker.world().find((each) => /^home\.\d$/.test(each.name) && isAlive(each))
+  if (engine !== undefined) world.docker.kill(engine.id, 1)
+  world.vpns.offer('gluetun-a', 51_000)
+  world.vpns.offer('gluetun-b', 52_000)
+  await untilQuiet(world, 5_000)
+  const fleet = world.fleet()
+  world.rule({ ...fleet, engine: { ...fleet.engine, env: { TUNED: '1' } } })
+  await untilQuiet(world, 5_000)
+  world.docker.restart('gluetun-a')
+  world.rule({ ...world.fleet(), replicas: 1 })
+  await untilQuiet(world, 4_000)
+}
+
+/** What is to become of the process that has this side effect, counted from 0. */
+export interface Incident {
+  readonly at: number
+  readonly what: Crash
+}
+
+/** How that life went. */
+export interface Life {
+  /** Side effects that it had. */
+  readonly count: number
+  /** The one at which the incident was. */
+  readonly struck: string
+  readonly trace: readonly string[]
+  readonly violations: readonly string[]
+}
+
+/** Lives that life with at most one incident. */
+export async function liveThrough(incident?: Incident, bug?: Bug): Promise<Life> {
+  const trace: string[] = []
+  await using world = await makeWorld({
+    fleet: twoNodes(),
+    random: makeRandom(7),
+    say: (who, line) => void trace.push(`${who} ${line}`),
+    bug,
+    // A file's lock outlasts a pause; a server's lease does not.
+    isLock: incident?.what !== 'pause',
+  })
+  let count = 0
+  let struck = ''
+  world.fate.crash = (effect) => {
+    const isHere = count++ === incident?.at
+    if (isHere) struck = effect
+    return isHere ? incident?.what : undefined
+  }
+  await live(world)
+  if (world.controllers().length === 0) world.start()
+  if (world.judge.violations.length === 0) await convergeAndRest(world, REST_MS)
+  return { count, struck, trace, violations: world.judge.violations }
+}
