@@ -143,7 +143,7 @@ function exchange(clock: Clock, agents: Agents, url: URL, call: HttpCall): Promi
         else fail(error)
       })
       sent.on('close', () => {
-        if (request === sent)
+        if (request === sent && !settled)
           fail(new HttpFailed('reset', 'the connection ended without an answer'))
       })
       sent.end()

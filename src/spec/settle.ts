@@ -46,14 +46,16 @@ export function makeSettler(isOld: (reading: Reading) => boolean): Settler {
       for (const file of new Set([...readings.keys(), ...sightings.keys(), ...counted.keys()])) {
         const reading = readings.get(file)
         const before = counted.get(file)
+        if (isSame(reading, before)) {
+          sightings.delete(file)
+          continue
+        }
         const sighting = sight(sightings.get(file), reading, before, nowMs)
         const leftMs =
           isFirst && reading !== undefined && isOld(reading)
             ? 0
             : sighting.since + sighting.waitMs - nowMs
-        if (isSame(reading, before)) {
-          sightings.delete(file)
-        } else if (leftMs > 0) {
+        if (leftMs > 0) {
           sightings.set(file, sighting)
           waits.push(leftMs)
         } else {
