@@ -52,6 +52,8 @@ export interface ExecutorParts extends Hands {
 
 /** Carries plans out: bounded, in the plan's order, gently at first, and never twice at once on one engine. */
 export interface Executor extends AsyncDisposable {
+  /** Drops all that was planned before and has not been begun: another plan was made, and is about to come. */
+  withdraw(): void
   /** Replaces all that was planned before and has not been begun. */
   submit(actions: readonly Action[], reconcileId: string): void
   /** See {@link Ledger.stamp}. */
@@ -182,6 +184,9 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   }
 
   return {
+    withdraw() {
+      queue = []
+    },
     submit(actions, reconcileId) {
       const taken = new Set(ledger.pending().map((p) => p.id ?? p.slot))
       const isFree = (a: Action) => !taken.has(a.verb === 'create' ? a.slot : a.id)

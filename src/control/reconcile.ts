@@ -41,7 +41,6 @@ export interface Postponed {
 export interface Reconciled {
   readonly kind: 'reconciled'
   readonly observation: Observation
-  readonly memory: FleetMemory
   readonly plan: Plan
   /** The plan's conditions and those of the images. */
   readonly conditions: readonly PlannedCondition[]
@@ -53,24 +52,43 @@ const FRESH_ATTEMPTS = 5
 /** So long after its first look, which has their probes begun, a new leader waits for engines' answers, looking this often, ms. */
 const PROBE = { patienceMs: 5_000, lookMs: 100 }
 
-/** A picture that no action of ours is younger than. */
-async function observeFresh(
-  { observer }: ReconcileParts,
+type Notes = FleetMemory['engines']
+
+/** What a plan is made of: a picture, and what was remembered after it was taken. */
+interface Found {
+  readonly observation: Observation
+  readonly memory: FleetMemory
+}
+
+/** A look; undefined when a container went between the list and its inspect: the next list will not have it. */
+function look({ observer }: ReconcileParts, spec: RulingSpec, notes: Notes, signal: AbortSignal) {
+  return observer.observe(spec.fleet, notes, signal).catch((error: unknown) => {
+    if (error instanceof NotFound) return undefined
+    throw error
+  })
+}
+
+/**
+ * Decides on a picture that no action of ours is younger than: `decide` runs in the very tick in which that was seen.
+ * Undefined when something of ours ended in every look.
+ */
+async function decideFresh<T>(
+  parts: ReconcileParts,
   spec: RulingSpec,
-  term: Term,
-  memory: FleetMemory,
+  { executor }: Term,
   signal: AbortSignal,
-): Promise<Observation | undefined> {
+  decide: (found: Found) => T,
+): Promise<T | undefined> {
+  const { store, clock } = parts
+  let { engines } = await store.readFleet(spec.fleet.name, clock.now())
   for (let attempt = 0; attempt < FRESH_ATTEMPTS; attempt++) {
-    const stamp = term.executor.stamp()
-    const observation = await observer
-      .observe(spec.fleet, memory.engines, signal)
-      .catch((error: unknown) => {
-        // Gone between the list and its inspect: the next list will not have it.
-        if (error instanceof NotFound) return undefined
-        throw error
-      })
-    if (observation !== undefined && term.executor.stamp() === stamp) return observation
+    const stamp = executor.stamp()
+    const observation = await look(parts, spec, engines, signal)
+    if (observation === undefined) continue
+    // Read after the look: a mark that is in it bars all claims, so a count of none that comes with it is final (I5).
+    const memory = await store.readFleet(spec.fleet.name, clock.now())
+    if (executor.stamp() === stamp) return decide({ observation, memory })
+    engines = memory.engines
   }
   return undefined
 }
@@ -121,6 +139,38 @@ function earliest(...times: (number | undefined)[]): number | undefined {
   return set.length === 0 ? undefined : Math.min(...set)
 }
 
+interface Decided {
+  readonly kind: 'decided'
+  readonly observation: Observation
+  readonly plan: Plan
+  /** Why no engine can be made of the image yet. */
+  readonly lack: ReturnType<Term['images']['lacks']>
+}
+
+/** Plans, and has nothing begin any more of what was planned before. */
+function decide(
+  { instance, clock }: ReconcileParts,
+  { fleet, template }: RulingSpec,
+  term: Term,
+  { observation, memory }: Found,
+): Decided | Postponed {
+  const { executor, images, lease } = term
+  const now = clock.now()
+  term.found ??= { at: now, ids: new Set(observation.engines.map((engine) => engine.id)) }
+  if (isCold(observation, term, now)) return { kind: 'postponed', until: now + PROBE.lookMs }
+  assertLatest(observation, lease)
+  executor.settle(observation)
+  // Asked in every pass, so that the answer is there when an engine dies.
+  const lack = images.lacks(template.image, fleet.engine.pullPolicy)
+  const plan = planFleet({
+    ...{ instance, fleet, template, epoch: lease.epoch, observation, memory, now },
+    pending: executor.pending(),
+    lacksImage: lack !== undefined,
+  })
+  executor.withdraw()
+  return { kind: 'decided', plan, lack, observation }
+}
+
 /**
  * One pass over one fleet: observe, plan, act. It never waits for an action: what it began shows in later pictures, and
  * until then counts as pending.
@@ -132,31 +182,14 @@ export async function reconcile(
   reconcileId: string,
   signal: AbortSignal,
 ): Promise<Reconciled | Postponed> {
-  const { store, clock, instance, observer } = parts
+  const { store, clock, observer } = parts
   const { executor, images, lease } = term
-  const { fleet, template } = spec
-
-  const before = await store.readFleet(fleet.name, clock.now())
-  const observation = await observeFresh(parts, spec, term, before, signal)
-  const lookedAt = clock.now()
-  if (observation === undefined) return { kind: 'postponed', until: lookedAt }
-  term.found ??= { at: lookedAt, ids: new Set(observation.engines.map((engine) => engine.id)) }
-  if (isCold(observation, term, lookedAt))
-    return { kind: 'postponed', until: lookedAt + PROBE.lookMs }
-  assertLatest(observation, lease)
-  executor.settle(observation)
-  // Read after the look: a mark that is in it bars all claims, so a count of none that comes with it is final (I5).
-  const memory = await store.readFleet(fleet.name, clock.now())
-  const pending = executor.pending()
-
-  const { epoch } = lease
-  const now = clock.now()
-  // Asked in every pass, so that the answer is there when an engine dies.
-  const lack = images.lacks(template.image, fleet.engine.pullPolicy)
-  const plan = planFleet({
-    ...{ instance, fleet, template, epoch, observation, memory, pending, now },
-    lacksImage: lack !== undefined,
-  })
+  const decided = await decideFresh(parts, spec, term, signal, (found) =>
+    decide(parts, spec, term, found),
+  )
+  if (decided === undefined) return { kind: 'postponed', until: clock.now() }
+  if (decided.kind === 'postponed') return decided
+  const { plan, lack, observation } = decided
 
   for (const entry of plan.bookkeeping) await note(entry, store, lease)
   // Engines that are to be replaced wait for it too.
@@ -168,7 +201,6 @@ export async function reconcile(
   return {
     kind: 'reconciled',
     observation,
-    memory,
     plan,
     conditions: [
       ...spec.conditions,
