@@ -1,0 +1,38 @@
+import { runCommand } from '../../deploy/setup/main.ts'
+import type { Bench } from './bench.ts'
+
+/** `npm run bench -- NAME`: progress for people, then one JSON line. Each is loaded alone, lest it weigh on another. */
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  converge: async () => (await import('./converge.ts')).converge,
+  noop: async () => (await import('./noop.ts')).noop,
+  plan: async () => (await import('./plan.ts')).plan,
+  repair: async () => (await import('./repair.ts')).repair,
+}
+
+/** Aborted by the first signal, so that what was made is removed; a second one ends the process at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(130)
+    controller.abort(new Error('interrupted'))
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return controller.signal
+}
+
+await runCommand(async () => {
+  const [name = '', ...rest] = process.argv.slice(2)
+  const load = rest.length === 0 && Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined
+  if (load === undefined) {
+    console.error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}`)
+    return 1
+  }
+  // The reaper of testcontainers comes from a registry, and none is needed: each benchmark removes what it made.
+  process.env.TESTCONTAINERS_RYUK_DISABLED = 'true'
+  const bench = await load()
+  const signal = interruption()
+  const figures = await bench({ say: (line) => console.log(`▸ ${line}`), signal })
+  console.log(JSON.stringify({ bench: name, ...figures }))
+  return 0
+})
