@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { course } from '../../test/harness/model-world.ts'
 import { deeds, NOW, type Sketch, scene } from '../../test/harness/scene.ts'
 import { planFleet } from './plan.ts'
 
@@ -30,6 +31,24 @@ describe('a move to a less loaded node', () => {
     expect(doings({ ...crowded, engines })).toEqual(['create 0 on b'])
   })
 
+  test('counts the successor that still starts, and lets the moved one go when that is ready (I4)', () => {
+    const sketch: Sketch = {
+      spec: { replicas: 4, scope: 'none' },
+      nodes: [{ name: 'a' }, { name: 'b' }],
+      engines: [
+        { slot: '0', on: 'a' },
+        { slot: '1', on: 'a' },
+        { slot: '2', on: 'a' },
+        { slot: '3', on: 'b' },
+      ],
+    }
+    const { engines = [] } = sketch
+    const starting = { slot: '4', on: 'b', ready: false, ageMs: 500 }
+    expect(doings({ ...sketch, engines: [...engines, starting] })).toEqual([])
+    const story = course(scene(sketch)).story.filter((round) => round.length > 0)
+    expect(story).toEqual([['create 4 on b'], ['noteReady 4', 'drain 0'], ['stop 0'], ['remove 0']])
+  })
+
   test('is not begun while an engine is missing, for that one may restore the balance (I4)', () => {
     const sketch: Sketch = {
       spec: { replicas: 3, scope: 'none' },
@@ -52,5 +71,20 @@ describe('a move to a less loaded node', () => {
       ],
     }
     expect(doings(sketch)).toEqual(['drain 2'])
+  })
+
+  test('goes on when its successor has taken the last free place (L1)', () => {
+    const sketch: Sketch = {
+      spec: { replicas: 3, scope: 'none' },
+      nodes: [{ name: 'a' }, { name: 'b' }],
+      engines: [
+        { slot: '0', on: 'a' },
+        { slot: '1', on: 'a' },
+        { slot: '2', on: 'a' },
+      ],
+    }
+    expect(doings(sketch)).toEqual(['create 3 on b'])
+    const successor = { slot: '3', on: 'b', ready: false, wasReady: false }
+    expect(doings({ ...sketch, engines: [...(sketch.engines ?? []), successor] })).toEqual([])
   })
 })

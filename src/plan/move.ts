@@ -35,13 +35,15 @@ export function displaced(
   if (!isMoving && !isBalanceKnown(unmarked, world, election)) return undefined
   const loads = countByNode(unmarked.filter((e) => e.ready))
   const load = (node: ObservedNode) => loads.get(node.name) ?? 0
-  const mayCome = isMoving || world.liveCount < replicas + update.maxSurge
+  const mayCome = world.liveCount < replicas + update.maxSurge
   const roomy = new Set(placer.nodesWithRoom())
   const open = world.input.observation.nodes.filter((node) => world.acceptsNew(node))
   const leavesRoom = (e: Engine, to: ObservedNode) =>
     Number(e.slot) < replicas + update.maxSurge && placer.fits(e.slot, to)
+  // A move under way has its successor's place, though that may have been the last that was free.
   const hasPlace = (e: Engine, to: ObservedNode) =>
-    update.maxUnavailable > 0 ? roomy.has(to) || leavesRoom(e, to) : mayCome && roomy.has(to)
+    isMoving ||
+    (update.maxUnavailable > 0 ? roomy.has(to) || leavesRoom(e, to) : mayCome && roomy.has(to))
   const hasBetter = (e: Engine, from: ObservedNode) =>
     open.some((to) => load(from) - load(to) >= 2 && hasPlace(e, to))
   const movable = kept.filter(
