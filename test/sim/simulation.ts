@@ -7,13 +7,18 @@ import { makeRandom } from './random.ts'
 import { drawFleet, lastEdit } from './sim-fleet.ts'
 import { makeWorld, type World } from './world.ts'
 
-/** Virtual time within which a fleet must have converged once all is calm: the longest back-off, twice, and a drain. */
-const CONVERGE_MS = 1_200_000
+/**
+ * Virtual time within which a fleet must have converged once all is calm: the back-off that a storm's failures can add up
+ * to (64 s, and as much again for what dies of them), a hold of 60 s, a start timeout and a drain, twice.
+ */
+const CONVERGE_MS = 400_000
 /** So long it must have been what the spec says before it counts as converged. */
 const STEADY_MS = 3_000
 /** More than one resync. */
 const REST_MS = 36_000
 const LOOK_MS = 1_000
+/** More than it takes to replace and then to roll and to move every one of at most eight engines: what begins and undoes. */
+const MOST_CREATES = 30
 /** Wake-ups meanwhile, beside the resync. */
 const WAKES = 3
 /** What those, and what falls due by time alone, may cost each controller. */
@@ -130,6 +135,7 @@ export async function convergeAndRest(world: World, restMs = REST_MS): Promise<v
   const goal = goalOf(world)
   const end = world.clock.monotonic() + CONVERGE_MS
   const settled = () => Math.max(world.lateUntil(), world.vpns.settledAt)
+  const before = world.docker.history.length
   let since = Infinity
   let wrong: readonly string[] = []
   while (!isOver(world)() && world.clock.monotonic() < end) {
@@ -147,6 +153,9 @@ export async function convergeAndRest(world: World, restMs = REST_MS): Promise<v
     return
   }
   world.say('world', '*** converged')
+  const creates = world.docker.history.slice(before).filter(({ verb }) => verb === 'create').length
+  if (creates > MOST_CREATES)
+    world.judge.violations.push(`L1: ${creates} creates on the way to ${world.fleet().replicas}`)
   await rest(world, restMs)
   for (const flaw of flaws(goal)) world.judge.violations.push(`L1: ${flaw} after it had converged`)
 }
