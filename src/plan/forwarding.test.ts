@@ -134,8 +134,9 @@ describe('the one forwarded engine of a fleet', () => {
     }
     expect(storyOf(sketch)).toEqual([
       ['drain 0', 'create forwarded on a'],
-      ['noteReady forwarded', 'stop 0'],
+      ['stop 0'],
       ['remove 0'],
+      ['noteReady forwarded'],
     ])
   })
 
@@ -257,8 +258,9 @@ describe('forwarded engines of scope vpn', () => {
     }
     expect(storyOf(sketch)).toEqual([
       ['drain forwarded', 'create b.forwarded on b'],
-      ['noteReady b.forwarded', 'stop forwarded'],
+      ['stop forwarded'],
       ['create a.forwarded on a', 'remove forwarded'],
+      ['noteReady b.forwarded'],
       ['noteReady a.forwarded'],
     ])
   })

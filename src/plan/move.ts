@@ -40,9 +40,13 @@ export function displaced(
   const open = world.input.observation.nodes.filter((node) => world.acceptsNew(node))
   const leavesRoom = (e: Engine, to: ObservedNode) =>
     Number(e.slot) < replicas + update.maxSurge && placer.fits(e.slot, to)
+  const newcomers = new Set([
+    ...unmarked.filter((e) => e.phase === 'Starting').map((e) => e.node?.name),
+    ...world.expected.map((p) => p.vpn),
+  ])
   // A move under way has its successor's place, though that may have been the last that was free.
   const hasPlace = (e: Engine, to: ObservedNode) =>
-    isMoving ||
+    (isMoving && newcomers.has(to.name)) ||
     (update.maxUnavailable > 0 ? roomy.has(to) || leavesRoom(e, to) : mayCome && roomy.has(to))
   const hasBetter = (e: Engine, from: ObservedNode) =>
     open.some((to) => load(from) - load(to) >= 2 && hasPlace(e, to))

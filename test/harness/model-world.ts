@@ -157,6 +157,9 @@ function hangs({ state, health }: ObservedEngine): boolean {
   return state === 'paused' || (state === 'running' && health.failures > 0)
 }
 
+/** How long an engine takes from its start to its first answer, ms. */
+const START_MS = 3_000
+
 /** The world a while later: what runs answers by then, unless it hangs, and viewers of a draining engine have left. */
 export function afterTime(input: PlanInput, ms: number): PlanInput {
   const now = input.now + ms
@@ -171,6 +174,7 @@ export function afterTime(input: PlanInput, ms: number): PlanInput {
     const { health } = engine
     if (hangs(engine)) return { ...engine, health: { ...health, failures: health.failures + 3 } }
     if (engine.state !== 'running' || health.ready) return engine
+    if (now - (engine.startedAt ?? 0) < START_MS) return engine
     const { firstReadyAt = now } = health
     return {
       ...engine,
