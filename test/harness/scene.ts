@@ -83,7 +83,7 @@ export function idOf(name: string): ContainerId {
 }
 
 /** The spec of a scene: a fleet called `home`, on the nodes given. */
-export function fleetOf(spec: SpecSketch, nodes: readonly NodeSketch[] = []): Fleet {
+function fleetOf(spec: SpecSketch, nodes: readonly NodeSketch[] = []): Fleet {
   return {
     name: 'home',
     replicas: spec.replicas,
@@ -125,7 +125,7 @@ export function fleetOf(spec: SpecSketch, nodes: readonly NodeSketch[] = []): Fl
 }
 
 /** A VPN node as it is observed. */
-export function observedNode({
+function observedNode({
   port = 0,
   ports: _,
   cordon: __,
