@@ -133,8 +133,10 @@ export function makeExecutor(parts: ExecutorParts): Executor {
 
   /** Slow start: a success lets one more come at a time, a failure only one, later. */
   function learn(action: Action, isSuccess: boolean, error?: unknown): void {
-    if (isSuccess) holds.succeeded(holdKey(action))
-    else {
+    if (isSuccess) {
+      holds.succeeded(holdKey(action))
+      if (action.verb === 'create') holds.succeeded(action.slot)
+    } else {
       const key = error instanceof NameTaken ? action.slot : holdKey(action)
       holds.failed(key, describe(error, action))
     }
@@ -160,7 +162,9 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   }
 
   function mayBegin(action: Action): boolean {
-    if (holds.isHeld(holdKey(action)) || holds.isHeld(action.slot)) return false
+    if (holds.isHeld(holdKey(action))) return false
+    // A name that is taken holds back its creates alone: what goes in the slot may be what takes it.
+    if (action.verb === 'create' && holds.isHeld(action.slot)) return false
     const lane = laneOf(action)
     return busy[lane] < (lane === 'bring' ? window : LANES[lane])
   }
