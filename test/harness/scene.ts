@@ -125,12 +125,7 @@ function fleetOf(spec: SpecSketch, nodes: readonly NodeSketch[] = []): Fleet {
 }
 
 /** A VPN node as it is observed. */
-function observedNode({
-  port = 0,
-  ports: _,
-  cordon: __,
-  ...node
-}: NodeSketch): ObservedNode {
+function observedNode({ port = 0, ports: _, cordon: __, ...node }: NodeSketch): ObservedNode {
   const { name, state = 'up' } = node
   return {
     containerId: idOf(name),
