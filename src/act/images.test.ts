@@ -81,3 +81,19 @@ test('with pullPolicy Always an image that is there is pulled all the same', asy
   expect(daemon).toMatchObject({ looks: 0, pulls: 1 })
   expect(images.lacks('engine:1', 'Always')).toBeUndefined()
 })
+
+test('an image that a create misses is looked for again, but not twice at once', async () => {
+  const { clock, daemon, images } = makeBench()
+  daemon.has = true
+  images.lacks('engine:1', 'IfNotPresent')
+  images.missing('engine:1')
+  images.lacks('engine:1', 'IfNotPresent')
+  await clock.settle()
+  expect(daemon.looks).toBe(1)
+  expect(images.lacks('engine:1', 'IfNotPresent')).toBeUndefined()
+  images.missing('engine:1')
+  daemon.has = false
+  expect(images.lacks('engine:1', 'IfNotPresent')).toBeDefined()
+  await clock.settle()
+  expect(daemon.looks).toBe(2)
+})

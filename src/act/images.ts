@@ -144,7 +144,10 @@ export function makeImages({ docker, lease, clock, record, onChange }: ImagesPar
       if (message === '') return { condition: undefined }
       return { condition: { type: 'ImageMissing', status: 'True', reason, message } }
     },
-    missing: (image) => void states.delete(image),
+    missing(image) {
+      // While one is looked for, that look tells.
+      if (states.get(image)?.isPresent) states.delete(image)
+    },
     retryAt() {
       const waiting = [...states.values()].filter((state) => !state.isPresent && !state.isBusy)
       return waiting.length === 0 ? undefined : Math.min(...waiting.map((state) => state.lookAt))
