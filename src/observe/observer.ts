@@ -240,6 +240,7 @@ export function makeObserver({ instance, docker, prober, vpns, clock }: Observer
 
   return {
     async observe(fleet, notes, signal) {
+      await deaths.written(docker.inspect, signal)
       const startedAt = clock.now()
       const rows = await docker.list(signal)
       const seen = await Promise.all(
