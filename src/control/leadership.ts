@@ -1,6 +1,6 @@
 import type { ContainerSummary, DockerReader } from '../docker/port.ts'
 import { EPOCH_LABEL, FLEET_LABEL, INSTANCE_LABEL, readLabels } from '../engine/labels.ts'
-import type { Lease, LeaseSource, Tenure } from '../lease/lease.ts'
+import { type Lease, LeaseLost, type LeaseSource, type Tenure } from '../lease/lease.ts'
 import { openTerm } from '../lease/term.ts'
 import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
@@ -37,12 +37,13 @@ function largestEpoch(rows: readonly ContainerSummary[], instance: string, fleet
 
 /** Resolves when the lease is lost, an error says so, or the signal ends the process. */
 function whenOver(lease: Lease, reported: Promise<Error>, signal: AbortSignal): Promise<unknown> {
-  const aborted = (of: AbortSignal) =>
-    new Promise((resolve) => {
-      if (of.aborted) return resolve(of.reason)
-      of.addEventListener('abort', () => resolve(of.reason), { once: true })
-    })
-  return Promise.race([aborted(lease.lost), reported, aborted(signal)])
+  // A signal of its own: listeners on the process's would pile up, term after term.
+  const either = AbortSignal.any([lease.lost, signal])
+  const aborted = new Promise((resolve) => {
+    if (either.aborted) return resolve(either.reason)
+    either.addEventListener('abort', () => resolve(either.reason), { once: true })
+  })
+  return Promise.race([aborted, reported])
 }
 
 async function openWhenPossible(
@@ -109,7 +110,9 @@ export async function leadForever(parts: LeadershipParts, signal: AbortSignal): 
       }
     } catch (error) {
       if (signal.aborted) return
-      log.error({ fleet, err: error, reason: 'CampaignFailed' }, 'could not lead, trying again')
+      // Lost before it could begin: that is what campaigns are for.
+      if (!(error instanceof LeaseLost))
+        log.error({ fleet, err: error, reason: 'CampaignFailed' }, 'could not lead, trying again')
     }
     if (!signal.aborted) await clock.sleep(RETRY_MS, signal).catch(() => {})
   }
