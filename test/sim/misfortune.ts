@@ -38,6 +38,8 @@ export interface Misfortune {
   event(): EventFate
   /** What becomes of the process at this side effect: it dies before it is sent or right after, or is paused then. */
   crash(): Crash | undefined
+  /** Looks are many, and what one leads to comes right after it: a process paused there is most likely to act late. */
+  pausesAtLook(): boolean
   /** Whether a stranger takes the name first. */
   snatches(): boolean
 }
@@ -96,6 +98,7 @@ export function makeMisfortune(climate: Climate, random: Random): Misfortune {
       if (of.crash.chance(climate.crash)) return of.crash.pick(['before', 'after'])
       return of.crash.chance(climate.pause) ? 'pause' : undefined
     },
+    pausesAtLook: () => of.crash.chance(climate.pause / 10),
     snatches: () => of.snatch.chance(climate.snatch),
   }
 }

@@ -44,10 +44,10 @@ async function live(world: World): Promise<void> {
   await untilQuiet(world, 4_000)
 }
 
-/** What is to become of the process that has this side effect, counted from 0. */
+/** What is to become of the process at one of its side effects, or that it is paused at one of its looks; counted from 0. */
 export interface Incident {
   readonly at: number
-  readonly what: Crash
+  readonly what: Crash | 'pauseAtLook'
 }
 
 /** How that life went. */
@@ -69,15 +69,18 @@ export async function liveThrough(incident?: Incident, bug?: Bug): Promise<Life>
     say: (who, line) => void trace.push(`${who} ${line}`),
     bug,
     // A file's lock outlasts a pause; a server's lease does not.
-    isLock: incident?.what !== 'pause',
+    isLock: incident?.what !== 'pause' && incident?.what !== 'pauseAtLook',
   })
   let count = 0
   let struck = ''
   world.fate.crash = (effect) => {
     const isHere = count++ === incident?.at
-    if (isHere) struck = effect
-    return isHere ? incident?.what : undefined
+    if (!isHere || incident.what === 'pauseAtLook') return undefined
+    struck = effect
+    return incident.what
   }
+  let looks = 0
+  world.fate.pausesAtLook = () => incident?.what === 'pauseAtLook' && looks++ === incident.at
   await live(world)
   if (world.controllers().length === 0) world.start()
   if (world.judge.violations.length === 0) await convergeAndRest(world, REST_MS)

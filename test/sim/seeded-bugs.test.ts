@@ -120,8 +120,8 @@ const actsWithoutLease: Bug = ({ docker, store }) => ({
 /** Seeds after which a bug that was not caught counts as not to be caught. */
 const PATIENCE = 200
 
-/** Side effects at which a process is paused beyond its lease until it is caught acting without. */
-const LEASE_POINTS = 60
+/** Looks at which a process is paused beyond its lease, one a life, until it is caught acting without. */
+const LEASE_POINTS = 100
 
 /** The first seed whose run breaks an invariant, and what it breaks. */
 async function catchBug(bug?: Bug): Promise<{ seed: number; violation: string } | undefined> {
@@ -158,7 +158,7 @@ describe('a seeded bug is caught by the simulation', () => {
   it('a call without a lease (I7)', async () => {
     const violations = new Set<string>()
     for (let at = 0; at < LEASE_POINTS && violations.size === 0; at++) {
-      const life = await liveThrough({ at, what: 'pause' }, actsWithoutLease)
+      const life = await liveThrough({ at, what: 'pauseAtLook' }, actsWithoutLease)
       for (const violation of life.violations) violations.add(violation)
     }
     expect([...violations][0]).toMatch(/^I7:/)

@@ -95,6 +95,7 @@ async function storm(world: World, seed: number): Promise<void> {
     storeLatencyMs: () =>
       climate.storeLatencyMs === 0 ? 0 : random.int(0, climate.storeLatencyMs),
     crash: misfortune.crash,
+    pausesAtLook: misfortune.pausesAtLook,
   }
   world.docker.eventFate = misfortune.event
   if (random.chance(0.5)) world.engines.weather = { dies: 0.1, isSlow: 0.15, neverComesUp: 0.05 }
@@ -116,6 +117,7 @@ async function storm(world: World, seed: number): Promise<void> {
     store: () => undefined,
     storeLatencyMs: world.fate.storeLatencyMs,
     crash: () => undefined,
+    pausesAtLook: () => false,
   }
   world.docker.eventFate = () => undefined
   world.say('world', '*** faults and edits end')

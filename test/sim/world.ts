@@ -45,6 +45,8 @@ export interface Fate {
   storeLatencyMs: () => number
   /** Asked at each side effect: a change of Docker's or the store's, before it is sent. */
   crash: (what: string) => Crash | undefined
+  /** Asked at each reading call: whether the process is paused then. */
+  pausesAtLook: () => boolean
 }
 
 const CALM: Fate = {
@@ -52,6 +54,7 @@ const CALM: Fate = {
   store: () => undefined,
   storeLatencyMs: () => 0,
   crash: () => undefined,
+  pausesAtLook: () => false,
 }
 
 /** A whole world on virtual time: a daemon, VPN nodes, engines, a store, a lease, controllers, viewers and a judge. */
@@ -130,6 +133,16 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     conditions: [],
   })
 
+  /** Beyond its lease, where that lapses. */
+  function pause({ process }: ControllerRun, what: string): void {
+    say(process.name, `IS PAUSED after ${what}`)
+    process.pause()
+    const first = random.pick(['io', 'timers'] as const)
+    const pauseMs = random.int(...PAUSE_MS)
+    clock.timer(pauseMs, () => process.resume(first))
+    lateUntil = Math.max(lateUntil, clock.monotonic() + pauseMs + SHAKEN_MS)
+  }
+
   /** Whether a side effect is to be kept from happening because its process died; kills it where fate says so. */
   function dies(name: string, what: string): 'before' | 'after' | undefined {
     const run = runs.get(name)
@@ -137,12 +150,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     if (run.process.state === 'dead') return 'before'
     const crash = world.fate.crash(what)
     if (crash === 'pause') {
-      say(name, `IS PAUSED after ${what}`)
-      run.process.pause()
-      const first = random.pick(['io', 'timers'] as const)
-      const pauseMs = random.int(...PAUSE_MS)
-      clock.timer(pauseMs, () => run.process.resume(first))
-      lateUntil = Math.max(lateUntil, clock.monotonic() + pauseMs + SHAKEN_MS)
+      pause(run, what)
       return undefined
     }
     if (crash !== undefined) {
@@ -156,14 +164,16 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     const isChange = isMutation(call.verb)
     if (runs.get(call.by)?.process.state === 'dead') return { kind: 'lostRequest' }
     if (isChange) judge.onCall(call)
-    if (isChange && dies(call.by, `${call.verb} ${call.target.slice(0, 20)}`) === 'before')
-      return { kind: 'lostRequest' }
+    const what = `${call.verb} ${call.target.slice(0, 20)}`
+    if (isChange && dies(call.by, what) === 'before') return { kind: 'lostRequest' }
+    const run = runs.get(call.by)
+    if (!isChange && run !== undefined && world.fate.pausesAtLook()) pause(run, what)
     const fault = world.fate.docker(call)
     judge.onFault(call, fault)
     lateUntil = Math.max(lateUntil, clock.monotonic() + delayOf(fault, isChange))
     if (isChange || fault !== undefined) {
       const how = fault === undefined ? '' : `  !! ${JSON.stringify(fault)}`
-      say(call.by, `${call.verb} ${call.target.slice(0, 20)}${how}`)
+      say(call.by, what + how)
     }
     return fault
   }
