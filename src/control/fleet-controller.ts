@@ -2,14 +2,13 @@ import { DockerError } from '../docker/errors.ts'
 import { type Lease, LeaseLost } from '../lease/lease.ts'
 import type { Observer } from '../observe/observer.ts'
 import { StaleEpoch, StoreUnavailable } from '../store/errors.ts'
-import type { Endpoint } from '../store/store.ts'
 import { changesBetween } from '../telemetry/changes.ts'
 import { makeConditionNews } from '../telemetry/condition-news.ts'
-import { mergeConditions } from '../telemetry/conditions.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
-import type { Condition, FleetStatus, PlannedCondition } from '../telemetry/status.ts'
+import type { Condition, PlannedCondition } from '../telemetry/status.ts'
 import { type Reconciled, type ReconcileParts, type RulingSpec, reconcile } from './reconcile.ts'
+import { makeStatusKeeper } from './status-keeper.ts'
 import { beginTerm, type Term, type TermParts } from './term.ts'
 
 /** A whole look without any wake-up, ms, ± 10 %: what every lost event costs at most. */
@@ -18,9 +17,6 @@ const RESYNC_MS = 30_000
 const PASS_TIMEOUT_MS = 60_000
 /** First and longest wait after a failed pass, ms. */
 const RETRY_MS = { first: 250, longest: 5_000 }
-/** A status that has not changed is published again after this time, so that readers can tell how fresh it is, ms. */
-const REPUBLISH_MS = 30_000
-
 export interface FleetControllerParts
   extends ReconcileParts,
     Omit<TermParts, 'lease' | 'onLost' | 'onWake'> {
@@ -50,42 +46,19 @@ export interface FleetController extends AsyncDisposable {
   trouble(): Condition | undefined
 }
 
-function endpointsOf(status: FleetStatus, spec: RulingSpec, lease: Lease): readonly Endpoint[] {
-  return status.engines.flatMap((engine) => {
-    const { containerId, address, port } = engine
-    if (containerId === undefined || address === undefined || port === undefined) return []
-    const { slot, ready, forwarded, vpn } = engine
-    const { maxStreams } = spec.fleet.engine
-    return [
-      {
-        containerId,
-        slot,
-        host: address,
-        port,
-        ready,
-        forwarded,
-        vpn,
-        maxStreams,
-        epoch: lease.epoch,
-      },
-    ]
-  })
-}
-
 /** What a failed pass means, as a standing fact; nothing about the fleet itself may be concluded from it (I9). */
 function conditionOf(error: unknown): PlannedCondition {
   const message = error instanceof Error ? error.message : String(error)
-  const type = error instanceof StoreUnavailable ? 'StoreUnavailable' : 'DockerUnreachable'
-  const reason =
-    error instanceof DockerError || error instanceof StoreUnavailable ? error.name : 'PassFailed'
-  return { type, status: 'True', reason, message }
+  const of = (type: PlannedCondition['type'], reason: string): PlannedCondition => {
+    return { type, status: 'True', reason, message }
+  }
+  if (error instanceof StoreUnavailable) return of('StoreUnavailable', error.name)
+  if (error instanceof DockerError) return of('DockerUnreachable', error.name)
+  return of('Stalled', 'PassFailed')
 }
 
-/** What a pass saw and decided, and the spec that it was planned by: another may rule when it is told. */
-type Picture = Pick<
-  FleetStatus,
-  'generation' | 'specHash' | 'replicas' | 'engines' | 'vpns' | 'observedAt'
->
+/** A term, and who is to hear that it cannot go on: a pass may outlive its term, and must not end the next. */
+type Served = Term & { readonly onLost: (error: Error) => void }
 
 export function makeFleetController(
   parts: FleetControllerParts,
@@ -94,46 +67,13 @@ export function makeFleetController(
   const { clock, store, record, log } = parts
   const name = first.fleet.name
   let spec = first
-  let term: Term | undefined
-  let loseLease: (error: Error) => void = () => {}
-  let published: FleetStatus | undefined
-  let publishedAt = 0
+  let term: Served | undefined
   let failures = 0
   let trouble: Condition | undefined
   let isOver = false
   const closing = new AbortController()
   const news = makeConditionNews(log, name)
-
-  function statusOf(base: Picture, planned: readonly PlannedCondition[], lease: Lease) {
-    const { conditions, turns } = mergeConditions(published?.conditions ?? [], planned, clock.now())
-    for (const { turned, condition } of turns) {
-      const fields = { fleet: name, epoch: lease.epoch, reason: condition.reason }
-      log.debug(fields, `condition ${condition.type} turned ${turned}: ${condition.message}`)
-    }
-    const forwarded = base.engines.find((e) => e.forwarded && e.ready)?.name
-    return {
-      ...base,
-      fleet: name,
-      epoch: lease.epoch,
-      leader: parts.holder,
-      ready: base.engines.filter((e) => e.ready).length,
-      updated: base.engines.filter((e) => e.updated).length,
-      forwarded,
-      conditions,
-    } satisfies FleetStatus
-  }
-
-  async function publish(status: FleetStatus, lease: Lease): Promise<void> {
-    const isSame =
-      JSON.stringify({ ...status, observedAt: 0 }) ===
-      JSON.stringify({ ...published, observedAt: 0 })
-    if (isSame && clock.now() - publishedAt < REPUBLISH_MS) return
-    // Before it is sent: a write that fails may stand all the same, and what it said must not be taken back (I6).
-    published = status
-    publishedAt = -Infinity
-    await store.publish(name, lease.epoch, status, endpointsOf(status, spec, lease))
-    publishedAt = clock.now()
-  }
+  const status = makeStatusKeeper({ ...parts, fleet: name })
 
   function tell(about: Omit<NewFleetEvent, 'at' | 'fleet'>): void {
     record({ at: clock.now(), fleet: name, ...about })
@@ -170,11 +110,11 @@ export function makeFleetController(
       vpns: plan.vpns,
       observedAt: observation.startedAt,
     }
-    const status = statusOf(base, conditions, current.lease)
-    for (const change of changesBetween(published, status))
+    const next = status.next(base, conditions, current.lease)
+    for (const change of changesBetween(status.current(), next))
       tell({ ...change, epoch: current.lease.epoch, reconcileId })
-    const tellAt = news.tell(status.conditions, clock.now(), current.lease.epoch)
-    await publish(status, current.lease)
+    const tellAt = news.tell(next.conditions, clock.now(), current.lease.epoch)
+    await status.publish(next, planned.fleet.engine.maxStreams, current.lease)
     const resync = clock.now() + RESYNC_MS * (0.9 + 0.2 * parts.random())
     parts.wakeAt(Math.min(found.wakeAt ?? resync, tellAt ?? resync, resync))
   }
@@ -206,22 +146,19 @@ export function makeFleetController(
       tell({ type: 'Warning', reason: 'DockerLost', message, epoch: lease.epoch })
     else if (before?.message !== message)
       log.warn({ fleet: name, reason }, `pass failed: ${message}`)
-    if (!(error instanceof DockerError || error instanceof StoreUnavailable))
+    if (type === 'Stalled')
       log.error({ fleet: name, err: error }, 'pass failed for a reason that should not exist')
     failures += 1
     const wait = Math.min(RETRY_MS.first * 2 ** (failures - 1), RETRY_MS.longest)
     parts.wakeAt(clock.now() + wait * (0.8 + 0.4 * parts.random()))
-    if (published === undefined || error instanceof StoreUnavailable) return
-    const kept = published.conditions.filter((c) => c.type !== type)
-    await publish(statusOf(published, [...kept, now], lease), lease).catch(() => {})
+    const last = status.current()
+    if (last === undefined || error instanceof StoreUnavailable) return
+    const kept = last.conditions.filter((c) => c.type !== type)
+    const next = status.next(last, [...kept, now], lease)
+    await status.publish(next, spec.fleet.engine.maxStreams, lease).catch(() => {})
   }
 
-  /** A new process or leader goes on from the last published status: what stood before is no news. */
-  async function recallStatus(): Promise<void> {
-    published ??= (await store.statuses()).find((status) => status.fleet === name)
-  }
-
-  async function passUnder(current: Term): Promise<void> {
+  async function passUnder(current: Served): Promise<void> {
     const timeout = new AbortController()
     using _ = clock.timer(PASS_TIMEOUT_MS, () =>
       timeout.abort(new DockerError(`no whole picture within ${PASS_TIMEOUT_MS / 1000} s`)),
@@ -229,7 +166,7 @@ export function makeFleetController(
     const signal = AbortSignal.any([current.lease.lost, closing.signal, timeout.signal])
     const reconcileId = parts.newReconcileId()
     try {
-      await recallStatus()
+      await status.recall()
       const planned = spec
       const found = await reconcile(parts, planned, current, reconcileId, signal)
       if (found.kind === 'postponed') return parts.wakeAt(found.until)
@@ -238,7 +175,7 @@ export function makeFleetController(
       recovered()
     } catch (error) {
       if (closing.signal.aborted || current.lease.lost.aborted) return
-      if (error instanceof LeaseLost || error instanceof StaleEpoch) return loseLease(error)
+      if (error instanceof LeaseLost || error instanceof StaleEpoch) return current.onLost(error)
       await failed(timeout.signal.aborted ? timeout.signal.reason : error, current)
     }
   }
@@ -256,11 +193,8 @@ export function makeFleetController(
       else await passUnder(term)
     },
     lead(lease, onLost) {
-      loseLease = onLost
-      // Others may have led since this process published last.
-      published = undefined
-      publishedAt = -Infinity
-      term = beginTerm({ ...parts, lease, onWake: parts.wake, onLost })
+      status.forget()
+      term = { ...beginTerm({ ...parts, lease, onWake: parts.wake, onLost }), onLost }
       parts.wake()
     },
     async standDown() {
