@@ -83,7 +83,7 @@ export function idOf(name: string): ContainerId {
 }
 
 /** The spec of a scene: a fleet called `home`, on the nodes given. */
-function fleetOf(spec: SpecSketch, nodes: readonly NodeSketch[] = []): Fleet {
+export function fleetOf(spec: SpecSketch, nodes: readonly NodeSketch[] = []): Fleet {
   return {
     name: 'home',
     replicas: spec.replicas,
