@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
-import { removeLabelled } from '../harness/standins.ts'
 import type { BenchRun, Figures } from './bench.ts'
 import { type BenchRig, nodesUp, startBenchRig } from './bench-rig.ts'
 import { listenToDaemon } from './daemon-events.ts'
 import { median, round } from './figures.ts'
-import { copyOf, createAndStart, type RawContainer } from './raw-docker.ts'
+import { copyOf, createAndStart, type RawContainer, stopAndRemove } from './raw-docker.ts'
 
 const ENGINES = 20
 /** As many creates as acefleet's executor has under way at once. */
@@ -13,7 +12,7 @@ const CONCURRENCY = 4
 /** Rounds of each side; one more before them warms up both, the daemon's caches included, and is thrown away. */
 const ROUNDS = 7
 /** The daemon goes on tidying up after its last answer, ms. */
-const REST_MS = 2_000
+const REST_MS = 3_000
 
 const nowMs = () => performance.timeOrigin + performance.now()
 
@@ -48,9 +47,9 @@ async function raw20({ rig }: BenchRig, containers: readonly RawContainer[]): Pr
   try {
     using started = await lastStart(rig.docker, 'acefleet.bench', rig.instance)
     const begun = nowMs()
-    await createAndStart(rig.docker, containers, CONCURRENCY)
+    const made = await createAndStart(rig.docker, containers, CONCURRENCY)
     const end = await started.at
-    await removeLabelled(rig.docker, { 'acefleet.bench': rig.instance })
+    await stopAndRemove(made, CONCURRENCY)
     return end - begun
   } finally {
     rig.signal('SIGCONT')

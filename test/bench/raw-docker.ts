@@ -31,14 +31,36 @@ export async function createAndStart(
   docker: Docker,
   containers: readonly RawContainer[],
   concurrency: number,
+): Promise<readonly Docker.Container[]> {
+  return await inLanes(containers, concurrency, async ({ name, body }) => {
+    const container = await docker.createContainer({ name, ...body })
+    await container.start()
+    return container
+  })
+}
+
+/** Ends them as acefleet does, one call at a time for each: what the daemon has to tidy up afterwards is the same. */
+export async function stopAndRemove(
+  containers: readonly Docker.Container[],
+  concurrency: number,
 ): Promise<void> {
-  const left = [...containers]
+  await inLanes(containers, concurrency, async (container) => {
+    await container.stop({ t: 10 })
+    await container.remove()
+  })
+}
+
+async function inLanes<T, R>(
+  items: readonly T[],
+  lanes: number,
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const left = [...items]
+  const results: R[] = []
   const lane = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      const { name, body } = next
-      const container = await docker.createContainer({ name, ...body })
-      await container.start()
-    }
+    for (let next = left.shift(); next !== undefined; next = left.shift())
+      results.push(await work(next))
   }
-  await Promise.all(Array.from({ length: concurrency }, lane))
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return results
 }
