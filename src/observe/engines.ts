@@ -1,0 +1,105 @@
+import type { ContainerId, ContainerSummary, DockerReader } from '../docker/port.ts'
+import { FLEET_LABEL, readLabels, SLOT_LABEL } from '../engine/labels.ts'
+import { slotOfName } from '../engine/place.ts'
+import type { EngineProber, ProbeTarget } from '../engine/prober.ts'
+import type { Fleet } from '../spec/fleet.ts'
+import type { EngineNote } from '../store/store.ts'
+import { hostOf } from './host.ts'
+import type { DepartedNode, ObservedEngine, ObservedNode } from './observation.ts'
+import { hasProcess, joinedId } from './rows.ts'
+
+/** What an engine sits in. */
+export interface Surroundings {
+  /** Ids of all containers that have a process. */
+  readonly running: ReadonlySet<string>
+  readonly departed: ReadonlyMap<string, DepartedNode>
+}
+
+/** Looks at engines. Remembers when they started, which holds for as long as they run. */
+export interface EngineObserver {
+  /** The fleet's engines; one inspect for each that is not known to have started well. */
+  observe(
+    ours: readonly ContainerSummary[],
+    around: Surroundings,
+    notes: ReadonlyMap<ContainerId, EngineNote>,
+    signal: AbortSignal,
+  ): Promise<readonly ObservedEngine[]>
+}
+
+export function makeEngineObserver(
+  docker: Pick<DockerReader, 'inspect'>,
+  prober: Pick<EngineProber, 'health'>,
+): EngineObserver {
+  /** StartedAt of engines that run. Owned by startOf. */
+  const started = new Map<ContainerId, number>()
+
+  /** When a running engine started, and why a created one did not. */
+  async function startOf(row: ContainerSummary, wasReady: boolean, signal: AbortSignal) {
+    if (hasProcess(row)) {
+      const known = started.get(row.id)
+      if (known !== undefined || wasReady) return { startedAt: known, startError: undefined }
+      const { startedAt } = await docker.inspect(row.id, signal)
+      started.set(row.id, startedAt)
+      return { startedAt, startError: undefined }
+    }
+    started.delete(row.id)
+    if (row.state !== 'created') return { startedAt: undefined, startError: undefined }
+    const { exitCode, error } = await docker.inspect(row.id, signal)
+    const failed = exitCode !== 0 || error !== ''
+    return {
+      startedAt: undefined,
+      startError: failed ? error || `exit code ${exitCode}` : undefined,
+    }
+  }
+
+  async function observeEngine(
+    row: ContainerSummary,
+    around: Surroundings,
+    wasReady: boolean,
+    signal: AbortSignal,
+  ): Promise<ObservedEngine> {
+    const joined = joinedId(row.networkMode)
+    const fleetName = row.labels[FLEET_LABEL] ?? ''
+    return {
+      id: row.id,
+      name: row.name,
+      slot: row.labels[SLOT_LABEL] ?? slotOfName(fleetName, row.name) ?? row.name,
+      state: row.state,
+      networkMode: row.networkMode,
+      joinedRunning: joined === undefined ? undefined : around.running.has(joined),
+      departed: around.departed.get(joined ?? ''),
+      image: row.image,
+      labels: readLabels(row.labels),
+      createdAt: row.createdAt,
+      ...(await startOf(row, wasReady, signal)),
+      health: prober.health(row.id),
+    }
+  }
+
+  return {
+    observe(ours, around, notes, signal) {
+      const listed = new Set(ours.map((row) => row.id))
+      for (const id of started.keys()) if (!listed.has(id)) started.delete(id)
+      return Promise.all(ours.map((row) => observeEngine(row, around, notes.has(row.id), signal)))
+    },
+  }
+}
+
+/** Whom to probe from now on: running engines whose address is known. */
+export function probeTargets(
+  engines: readonly ObservedEngine[],
+  nodes: readonly ObservedNode[],
+  fleet: Fleet,
+  notes: ReadonlyMap<ContainerId, EngineNote>,
+): ProbeTarget[] {
+  return engines.flatMap((engine) => {
+    const joined = joinedId(engine.networkMode)
+    const node = nodes.find((n) => n.containerId === joined && joined !== undefined)
+    const host = hostOf(engine, node, fleet.network.bind)
+    const port = engine.labels.httpPort
+    if (!hasProcess(engine) || host === undefined || port === undefined) return []
+    const firstReadyAt = notes.get(engine.id)?.firstReadyAt
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+    return [{ id: engine.id, url, settings: fleet.engine.health, firstReadyAt }]
+  })
+}
