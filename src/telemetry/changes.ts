@@ -59,7 +59,8 @@ function fleetChanges(before: FleetStatus | undefined, now: FleetStatus): Change
     changes.push(
       normal('RolloutStarted', `rolling engines to generation ${now.generation} (${now.specHash})`),
     )
-  if (!isRolling && wasRolling)
+  // When the last old engine only went, nothing was rolled out.
+  if (!isRolling && wasRolling && now.engines.length > 0)
     changes.push(normal('RolloutFinished', `every engine is of generation ${now.generation}`))
   if (has(now, 'RolloutPaused') && !has(before, 'RolloutPaused')) {
     const why = now.conditions.find((c) => c.type === 'RolloutPaused')?.message ?? ''
