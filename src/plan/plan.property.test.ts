@@ -289,4 +289,38 @@ describe('any plan', () => {
   it('asks to be woken in the future only', () => {
     always((_, plan) => expect(plan.wakeAt ?? Number.POSITIVE_INFINITY).toBeGreaterThan(NOW))
   })
+
+  it('touches nobody when nothing can be known: VPNs unread, probes blind, streams forgotten (I9)', () => {
+    const blindness = fc.record({
+      failures: fc.nat(5),
+      ready: fc.boolean(),
+      wasReady: fc.boolean(),
+      ageMs: fc.constantFrom(5_000, 600_000),
+    })
+    fc.assert(
+      fc.property(fc.array(blindness, { maxLength: 6 }), fc.boolean(), (engines, hasForgotten) => {
+        const input = scene({
+          spec: { replicas: engines.length },
+          nodes: [
+            { name: 'a', state: 'unknown', port: 51_000 },
+            { name: 'b', state: 'unknown' },
+          ],
+          engines: engines.map(({ failures, ready, wasReady, ageMs }, index) => ({
+            slot: index === 0 ? 'forwarded' : String(index),
+            on: index % 2 === 0 ? 'a' : 'b',
+            ready,
+            wasReady: wasReady || ready,
+            ageMs,
+            health: { failures: ready ? 0 : failures, blindSince: NOW - 60_000 },
+          })),
+          bornAt: hasForgotten ? NOW - 500 : NOW - 86_400_000,
+        })
+        // An engine that was never heard of is not condemned; one whose API failed as often as it may was heard.
+        const mayFail = engines.some(({ failures, ready }) => !ready && failures >= 3)
+        const deeds = planFleet(input).actions.map(({ verb }) => verb)
+        if (!mayFail || hasForgotten)
+          expect(deeds.filter((verb) => verb !== 'noteReady')).toEqual([])
+      }),
+    )
+  })
 })
