@@ -64,7 +64,8 @@ describe('specs that are not there', () => {
     await rig.get('/healthz')
     await rig.edit(lone())
     await rig.converged(1)
-    expect(await readyReasons()).toBe('')
+    // A folder that had no file is believed to have one only after it has stood still.
+    await rig.until('it is ready', async () => (await readyReasons()) === '')
   })
 })
 
