@@ -18,3 +18,9 @@ export function rssMib(pid: number): number {
   if (kib === undefined) throw new Error(`process ${pid} is over`)
   return Number(kib) / 1024
 }
+
+/** Time that a hypervisor gave to others while a CPU of this machine had work, all CPUs together, ms. */
+export function stolenMs(): number {
+  const total = /^cpu .*$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[0].split(/\s+/)
+  return Number(total?.[8] ?? 0) * TICK_MS
+}
