@@ -53,6 +53,8 @@ function bench(campaign?: Error) {
       fleet: 'home',
       assertHeld: () => signal.throwIfAborted(),
       lost: signal,
+      epochFloor: async () => 0,
+      witness: async () => true,
       remainingMs: () => Number.POSITIVE_INFINITY,
       release: async () => void said.push('releases'),
     }

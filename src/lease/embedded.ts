@@ -74,6 +74,9 @@ function holdFleet(
     },
     // A held file lock never lapses by itself, not while the process is stopped either.
     remainingMs: () => (lost.signal.aborted ? 0 : Number.POSITIVE_INFINITY),
+    // The store in the same directory remembers all there is.
+    epochFloor: async () => 0,
+    witness: async () => true,
     async release() {
       if (released) return
       released = true

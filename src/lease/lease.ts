@@ -25,6 +25,13 @@ export interface Tenure {
   readonly lost: AbortSignal
   /** ms until the right lapses unless renewed; Infinity where nothing lapses. */
   remainingMs(): number
+  /** The largest epoch that those who gave the right remember, beside the store; 0 for none. May reject; then ask again. */
+  epochFloor(): Promise<number>
+  /**
+   * Has them remember this term's epoch. False when they have heard of the same or a later one: the term must be opened
+   * anew, above that. May reject; then open anew as well.
+   */
+  witness(epoch: Epoch): Promise<boolean>
   /** Gives the right back at once. Idempotent. */
   release(): Promise<void>
 }

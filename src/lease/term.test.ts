@@ -10,6 +10,8 @@ function fakeTenure() {
     assertHeld: () => {
       if (lost.signal.aborted) throw lost.signal.reason
     },
+    epochFloor: async () => 0,
+    witness: async () => true,
     remainingMs: () => Number.POSITIVE_INFINITY,
     release: async () => lost.abort(new LeaseLost('released')),
   }

@@ -101,6 +101,35 @@ export interface Reservation {
 /** How long a reservation lives unless its holder renews it, ms: three renewals of 5 s. */
 export const RESERVATION_TTL_MS = 15_000
 
+/** A controller process, as it tells the others of itself. */
+export interface Replica {
+  /** `host:pid`, unique among the living. */
+  readonly holder: string
+  /** Unix ms. */
+  readonly startedAt: number
+  /** By fleet, what its own files declare soundly: the hash, and where. A fleet that they do not declare is absent. */
+  readonly declares: Readonly<Record<string, { readonly hash: string; readonly source: string }>>
+  /** By fleet that it leads: under which epoch, and ms until its lease lapses unless renewed (null: never). */
+  readonly leads: Readonly<
+    Record<string, { readonly epoch: Epoch; readonly leaseMs: number | null }>
+  >
+}
+
+/** What a process learns of the others once a second. */
+export interface Glance {
+  /** Changes when the store forgot. */
+  readonly incarnation: string
+  /** Moves with every request and accepted spec of any fleet, whoever wrote it. */
+  readonly revision: number
+  /** All that announced themselves within {@link REPLICA_TTL_MS}, the asking one included, and how long ago, ms. */
+  readonly replicas: readonly (Replica & { readonly agoMs: number })[]
+  /** By fleet, the largest epoch opened. */
+  readonly epochs: ReadonlyMap<string, number>
+}
+
+/** A replica that has been silent so long is not there any more, ms: five announcements. */
+export const REPLICA_TTL_MS = 5_000
+
 export interface EventQuery {
   readonly fleet?: string | undefined
   /** Only events with a greater sequence number. */
@@ -148,11 +177,17 @@ export interface Store extends AsyncDisposable {
   acceptedSpecs(): Promise<readonly AcceptedSpec[]>
   /** Generations that had this hash, newest first; empty when there is none. */
   generationsOf(fleet: string, hash: string): Promise<readonly number[]>
-  /** Compare-and-set: succeeds only as generation `spec.generation` on top of `spec.generation - 1`. */
+  /**
+   * Compare-and-set: succeeds only as generation `spec.generation` on top of `spec.generation - 1`, or as any where none
+   * is remembered: whoever ran a generation when the store forgot brings it back under its own number.
+   */
   acceptSpec(spec: AcceptedSpec): Promise<boolean>
 
   statuses(): Promise<readonly FleetStatus[]>
   endpoints(fleet: string): Promise<readonly Endpoint[]>
+
+  /** Tells the others that this process lives, and what it knows; answers what they told. Once a second. */
+  announce(replica: Replica): Promise<Glance>
 
   /** Repeats of (fleet, slot, reason, message) within ten minutes are folded into one with a count. */
   appendEvents(events: readonly NewFleetEvent[]): Promise<void>
@@ -162,13 +197,14 @@ export interface Store extends AsyncDisposable {
    * Reserves a session on an engine, atomically: never beyond `maxStreams`, never on a marked engine (I3, I7).
    * A repeat with the same id, holder and engine renews it: always while it lives, so that a draining engine does not
    * seem idle (I5), and after it lapsed if there is still room and no stop decided. An id of another holder's that lives
-   * answers `full`.
+   * answers `full`. A store younger than one reservation lifetime may have forgotten sessions that still run: until then
+   * it takes up those that are `active`, whose holders assert them, and answers `unsettled` to new ones (`pending`).
    */
   reserve(
     fleet: string,
     reservation: Reservation,
     maxStreams: number,
     nowMs: number,
-  ): Promise<'reserved' | 'full' | 'marked'>
+  ): Promise<'reserved' | 'full' | 'marked' | 'unsettled'>
   release(fleet: string, reservationId: string): Promise<void>
 }

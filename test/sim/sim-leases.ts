@@ -90,6 +90,8 @@ export class SimLeases {
         if (clock.monotonic() >= deadline) lose('it lapsed')
         if (lost.signal.aborted) throw lost.signal.reason
       },
+      epochFloor: async () => 0,
+      witness: async () => true,
       remainingMs: () => (lost.signal.aborted ? 0 : Math.max(0, deadline - clock.monotonic())),
       release: async () => {
         lose('it was given back')

@@ -13,6 +13,7 @@ import {
   writeMark,
 } from './memory.ts'
 import { publish, readEndpoints, statuses } from './published.ts'
+import { glance } from './replicas.ts'
 import { addRequest, removeRequest, removeRequestsFor } from './requests.ts'
 import { release, reserve } from './reservations.ts'
 
@@ -23,6 +24,8 @@ import { release, reserve } from './reservations.ts'
  */
 export function embeddedStore(database: Database): Store {
   const { read, write } = database
+  // Nobody else writes what it counts.
+  let revision = 0
   return {
     openTerm: async (fleet, holder, largestLabel, nowMs) =>
       write('durable', (sql) => openTerm(sql, fleet, holder, largestLabel, nowMs)),
@@ -66,13 +69,25 @@ export function embeddedStore(database: Database): Store {
       }),
 
     addRequest: async (fleet, request) =>
-      write('durable', (sql) => addRequest(sql, fleet, request)),
+      write('durable', (sql) => {
+        addRequest(sql, fleet, request)
+        revision += 1
+      }),
     removeRequest: async (fleet, request) =>
-      write('durable', (sql) => removeRequest(sql, fleet, request)),
+      write('durable', (sql) => {
+        removeRequest(sql, fleet, request)
+        revision += 1
+      }),
 
     acceptedSpecs: async () => read(acceptedSpecs),
     generationsOf: async (fleet, hash) => read((sql) => generationsOf(sql, fleet, hash)),
-    acceptSpec: async (spec) => write('durable', (sql) => acceptSpec(sql, spec)),
+    acceptSpec: async (spec) =>
+      write('durable', (sql) => {
+        revision += 1
+        return acceptSpec(sql, spec)
+      }),
+
+    announce: async (replica) => read((sql) => glance(sql, replica, revision)),
 
     statuses: async () => read(statuses),
     endpoints: async (fleet) => read((sql) => readEndpoints(sql, fleet)),
