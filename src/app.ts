@@ -120,6 +120,9 @@ export async function runServer(
   const { specPaths: paths } = options
   const specs = makeSpecsFollower({ paths, store, fleets, clock, record, log })
   const control: Controller = {
+    mode: 'embedded',
+    leadership: () => undefined,
+    replicas: () => [],
     wake: fleets.wake,
     plan: fleets.plan,
     declaredIn: fleets.declaredIn,

@@ -7,6 +7,7 @@ export type ConditionType =
   | 'Reconciling'
   | 'Stalled'
   | 'SpecInvalid'
+  | 'SpecMismatch'
   | 'Orphaned'
   | 'Deleting'
   | 'ForwardedConflict'
@@ -22,6 +23,7 @@ export type ConditionType =
   | 'EngineOutsideVpn'
   | 'DockerUnreachable'
   | 'StoreUnavailable'
+  | 'LeaseUnavailable'
 
 export interface Condition {
   readonly type: ConditionType

@@ -115,6 +115,9 @@ export async function makeApiFixture(): Promise<ApiFixture> {
   const recorder = makeRecorder({ store, log, clock })
   const woken: string[] = []
   const control: ApiFixture['control'] = {
+    mode: 'embedded',
+    leadership: () => undefined,
+    replicas: () => [],
     wake: (fleet) => woken.push(fleet),
     plan: async () => undefined,
     declaredIn: () => undefined,
