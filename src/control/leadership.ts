@@ -62,6 +62,7 @@ async function openWhenPossible(
         store,
         holder,
         largestLabel: largestEpoch(rows, instance, fleet),
+        largestSeen: 0,
         clock,
       })
     } catch (error) {

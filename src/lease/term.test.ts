@@ -35,7 +35,14 @@ const clock = { now: () => 5 }
 it('makes a lease of a campaign that was won, held as long as that', async () => {
   const tenure = fakeTenure()
   const store = recordingStore()
-  const lease = await openTerm({ tenure, store, holder: 'host:1', largestLabel: 3, clock })
+  const lease = await openTerm({
+    tenure,
+    store,
+    holder: 'host:1',
+    largestLabel: 3,
+    largestSeen: 0,
+    clock,
+  })
   expect(store.asked).toEqual([['home', 'host:1', 3, 5]])
   expect(lease).toMatchObject({ fleet: 'home', epoch: 7 })
   expect(() => lease.assertHeld()).not.toThrow()
@@ -48,7 +55,7 @@ it('opens no term for a campaign that is lost already (I7)', async () => {
   const tenure = fakeTenure()
   const store = recordingStore()
   await tenure.release()
-  const options = { tenure, store, holder: 'host:1', largestLabel: 0, clock }
+  const options = { tenure, store, holder: 'host:1', largestLabel: 0, largestSeen: 0, clock }
   await expect(openTerm(options)).rejects.toThrow(LeaseLost)
   expect(store.asked).toEqual([])
 })
@@ -56,6 +63,6 @@ it('opens no term for a campaign that is lost already (I7)', async () => {
 it('gives no lease when the campaign is lost while the store answers (I7)', async () => {
   const tenure = fakeTenure()
   const store = recordingStore(() => tenure.release())
-  const options = { tenure, store, holder: 'host:1', largestLabel: 0, clock }
+  const options = { tenure, store, holder: 'host:1', largestLabel: 0, largestSeen: 0, clock }
   await expect(openTerm(options)).rejects.toThrow(LeaseLost)
 })
