@@ -4,6 +4,7 @@ import type { DesiredFleet } from '../../src/spec/decision.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { NewFleetEvent } from '../../src/telemetry/event.ts'
 import { makeLogger } from '../../src/telemetry/log.ts'
+import type { Bug } from './bug.ts'
 import type { EngineWorld } from './engine-world.ts'
 import type { FakeDocker } from './fake-docker.ts'
 import type { Random } from './random.ts'
@@ -15,15 +16,6 @@ import type { VpnWorld } from './vpn-world.ts'
 
 /** As in app.ts: twice the limit of one Docker call, ms. */
 const PATIENCE_MS = 30_000
-
-/** A controller's way into the world. */
-export interface Ports {
-  readonly docker: Docker
-  readonly store: Store
-}
-
-/** Puts a bug between the controller and its ports, for tests of the tests. */
-export type Bug = (ports: Ports, random: Random) => Ports
 
 export interface ControllerParts {
   readonly clock: VirtualClock
@@ -76,14 +68,14 @@ export function startController(
   name: string,
   first: DesiredFleet,
 ): ControllerRun {
-  const { clock, vpns, engines, leases, say, bug } = parts
+  const { clock, vpns, engines, say, bug } = parts
   const process = clock.process(name)
   const random = parts.random.fork(name)
   const own = storeClient(parts.store, process, parts.storeHooks)
   const watched = withListTimes(parts.docker.client(process), clock)
   const { listedAt } = watched
-  const ports: Ports = { docker: watched.docker, store: own }
-  const { docker, store } = bug?.(ports, random.fork('bug')) ?? ports
+  const sound = { docker: watched.docker, store: own, leases: parts.leases.source(process) }
+  const { docker, store, leases } = bug?.ports?.(sound, random.fork('bug')) ?? sound
   const log = makeLogger({
     level: 'error',
     pretty: false,
@@ -101,7 +93,7 @@ export function startController(
     instance: 'default',
     docker,
     store,
-    leases: leases.source(process),
+    leases,
     probe: engines.probe(process),
     readControl: vpns.readControl(process),
     clock: process.clock,

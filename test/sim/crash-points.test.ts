@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Crash } from './fate.ts'
 import { liveThrough } from './one-life.ts'
-import type { Crash } from './world.ts'
 
 /** Strikes one life at each of its side effects in turn. */
 async function strikeEverywhere(what: Crash): Promise<void> {

@@ -40,6 +40,8 @@ export type Fault =
   | { readonly kind: 'lostReply' }
   /** Never answered: ends by timeout or signal. Carried out or not. */
   | { readonly kind: 'hang'; readonly isCarriedOut: boolean }
+  /** Handed on by a process that is paused before it is sent: it goes out when the process runs again. */
+  | { readonly kind: 'stalled' }
   /** Late on the way there (carried out after the caller gave up, perhaps) or back (an old answer). */
   | { readonly kind: 'slow'; readonly requestMs?: number; readonly replyMs?: number }
 
@@ -204,7 +206,7 @@ function sendRequest<T>(wire: Wire, process: SimProcess, request: Request<T>): P
         else process.deliver(() => end(settle))
       })
     }
-    wire.clock.timer(requestMs, () => {
+    const arrive = () => {
       if (wire.isDown) return
       if (fault?.kind === 'lostRequest') return onCut()
       if (fault?.kind === 'hang' && !fault.isCarriedOut) return
@@ -212,7 +214,10 @@ function sendRequest<T>(wire: Wire, process: SimProcess, request: Request<T>): P
         (result) => reply(() => resolve(result)),
         (error: unknown) => reply(() => settleRefusal(error, resolve, reject)),
       )
-    })
+    }
+    const depart = () => void wire.clock.timer(requestMs, arrive)
+    if (fault?.kind === 'stalled') process.deliver(depart)
+    else depart()
   })
 }
 

@@ -24,6 +24,8 @@ export class Judge {
   readonly #ends: EndsJudge
   readonly #phases = new Map<ContainerId, Phase>()
   #epoch = 0
+  /** Who opened the latest term. */
+  leader: string | undefined
 
   constructor(truth: Truth, leases: SimLeases) {
     this.#truth = truth
@@ -67,7 +69,10 @@ export class Judge {
 
   onStoreWrite({ method, args, by, isWrite }: StoreCall, result: unknown): void {
     if (isWrite && method !== 'publish') this.writes.push(method)
-    if (method === 'openTerm') this.#judgeEpoch(result as number, by, true)
+    if (method === 'openTerm') {
+      this.#judgeEpoch(result as number, by, true)
+      this.leader = by
+    }
     if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus, by)
     if (method === 'mark') this.#ends.onMark(result as Mark, by)
     if (method === 'forget') this.#ends.onForget(args[2] as ContainerId, by)

@@ -1,5 +1,7 @@
 import type { ContainerId } from '../../src/docker/port.ts'
+import type { ControllerRun } from './controller-process.ts'
 import type { WorldContainer } from './fake-docker.ts'
+import { PEERS } from './network.ts'
 import { editFleet } from './sim-fleet.ts'
 import { isOurs } from './truth.ts'
 import type { World } from './world.ts'
@@ -41,6 +43,13 @@ function onEngine(act: (world: World, engine: WorldContainer) => void): Misadven
   return (world) => {
     const engine = someone(world)
     if (engine !== undefined) act(world, engine)
+  }
+}
+
+function onController(act: (world: World, run: ControllerRun) => void): Misadventure {
+  return (world) => {
+    const runs = world.controllers()
+    if (runs.length > 0) act(world, world.random.pick(runs))
   }
 }
 
@@ -165,19 +174,23 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
       world.leases.isAway = false
     })
   },
-  'controller dies': (world) => {
-    for (const run of world.controllers().slice(0, 1)) run.kill()
-  },
-  'controller ends': (world) => {
-    for (const run of world.controllers().slice(0, 1))
-      if (run.process.state === 'running') void run.end()
-  },
-  'controller is paused': (world) => {
-    for (const run of world.controllers().slice(0, 1)) {
-      run.process.pause()
-      later(world, [100, 20_000], () => run.process.resume(world.random.pick(['io', 'timers'])))
-    }
-  },
+  'controller dies': onController((_, run) => run.kill()),
+  'controller ends': onController((_, run) => {
+    if (run.process.state === 'running') void run.end()
+  }),
+  'controller is paused': onController((world, { process }) => {
+    process.pause()
+    later(world, [100, 20_000], () => process.resume(world.random.pick(['io', 'timers'])))
+  }),
+  'controller is cut off': onController((world, { process }) => {
+    const { network, random } = world
+    const peers = random.chance(0.3) ? PEERS : [random.pick(PEERS)]
+    world.say(process.name, `is cut off from ${peers}`)
+    for (const peer of peers) network.setCut(process.name, peer, true)
+    later(world, [200, 20_000], () => {
+      for (const peer of peers) network.setCut(process.name, peer, false)
+    })
+  }),
 }
 
 const NAMES = Object.keys(MISADVENTURES)
@@ -211,13 +224,15 @@ export function drawNames(world: World): readonly string[] {
 
 /** All faults and edits end: nodes run, ways are open, foreign containers in the fleet's names are gone. */
 export async function calm(world: World): Promise<void> {
-  const { docker, vpns, engines, leases, store, viewers } = world
+  const { docker, vpns, engines, leases, network, store, viewers } = world
   const fleet = world.fleet().name
   for (const timer of world.pending.splice(0)) timer[Symbol.dispose]()
   docker.setDown(false)
   leases.isAway = false
+  network.mend()
   wayBack(world)
   for (const run of world.controllers()) run.process.resume()
+  world.restock()
   for (const { name } of world.fleet().vpn.nodes) {
     revive(world, name)
     vpns.resume(name)

@@ -1,9 +1,9 @@
 import { isMutation } from '../../src/docker/answer.ts'
 import type { EventFate } from './event-feed.ts'
 import type { Call, Fault } from './fake-docker.ts'
+import type { Crash } from './fate.ts'
 import type { Random } from './random.ts'
 import type { StoreFate } from './sim-store.ts'
-import type { Crash } from './world.ts'
 
 /** How likely each thing goes wrong, per call or event: drawn once per seed, so that many seeds are mild. */
 export interface Climate {
@@ -36,7 +36,7 @@ export interface Misfortune {
   docker(call: Call): Fault | undefined
   store(isWrite: boolean): StoreFate
   event(): EventFate
-  /** What becomes of the process at this side effect: it dies before it is sent or right after, or is paused then. */
+  /** What becomes of the process at this side effect. */
   crash(): Crash | undefined
   /** Looks are many, and what one leads to comes right after it: a process paused there is most likely to act late. */
   pausesAtLook(): boolean
@@ -96,7 +96,7 @@ export function makeMisfortune(climate: Climate, random: Random): Misfortune {
     },
     crash() {
       if (of.crash.chance(climate.crash)) return of.crash.pick(['before', 'after'])
-      return of.crash.chance(climate.pause) ? 'pause' : undefined
+      return of.crash.chance(climate.pause) ? of.crash.pick(['pause', 'stall']) : undefined
     },
     pausesAtLook: () => of.crash.chance(climate.pause / 10),
     snatches: () => of.snatch.chance(climate.snatch),

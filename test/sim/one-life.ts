@@ -1,9 +1,10 @@
 import type { Fleet } from '../../src/spec/fleet.ts'
-import type { Bug } from './controller-process.ts'
+import type { Bug } from './bug.ts'
+import type { Crash } from './fate.ts'
 import { makeRandom } from './random.ts'
 import { drawFleet } from './sim-fleet.ts'
 import { convergeAndRest } from './simulation.ts'
-import { type Crash, makeWorld, type World } from './world.ts'
+import { makeWorld, type World } from './world.ts'
 import { isAlive } from './world-container.ts'
 
 /** Every pass of it is asked for. */

@@ -1,11 +1,15 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { Ledger } from '../../src/act/ledger.ts'
 import type { QueueParts, WorkQueue } from '../../src/control/queue.ts'
-import { NameTaken } from '../../src/docker/errors.ts'
-import type { Lease } from '../../src/lease/lease.ts'
-import type { Mark } from '../../src/store/mark.ts'
-import type { Bug } from './controller-process.ts'
+import type { Bug } from './bug.ts'
 import { liveThrough } from './one-life.ts'
+import {
+  actsWithoutLease,
+  randomNames,
+  removesOnConflict,
+  stopsWithoutMark,
+  takesFailureForEmptiness,
+} from './seeded-bugs.ts'
 import { simulate } from './simulation.ts'
 
 /** Bugs inside the loop, which no port can show; off unless a test turns one on. */
@@ -48,73 +52,6 @@ vi.mock('../../src/control/queue.ts', async (importOriginal) => {
     }
   }
   return { ...real, makeQueue }
-})
-
-const randomNames: Bug = ({ docker, store }, random) => ({
-  store,
-  docker: {
-    ...docker,
-    create: (lease, spec, signal) =>
-      docker.create(lease, { ...spec, name: `${spec.name}-${random.int(0, 1e9)}` }, signal),
-  },
-})
-
-const removesOnConflict: Bug = ({ docker, store }) => ({
-  store,
-  docker: {
-    ...docker,
-    create: async (lease, spec, signal) => {
-      try {
-        return await docker.create(lease, spec, signal)
-      } catch (error) {
-        if (!(error instanceof NameTaken)) throw error
-        const holder = (await docker.list(signal)).find(({ name }) => name === spec.name)
-        if (holder === undefined) throw error
-        const wanted: Mark = {
-          containerId: holder.id,
-          kind: 'failed',
-          reason: 'NameTaken',
-          at: 0,
-          deadlineAt: 0,
-          stopAt: 0,
-          epoch: lease.epoch,
-        }
-        const mark = await store.mark(lease.fleet, wanted)
-        await docker.stop(lease, mark, 0, signal)
-        await docker.remove(lease, mark, signal)
-        return await docker.create(lease, spec, signal)
-      }
-    },
-  },
-})
-
-const stopsWithoutMark: Bug = ({ docker, store }) => ({
-  docker,
-  store: new Proxy(store, {
-    get: (target, name) =>
-      name === 'mark'
-        ? (fleet: string, mark: Mark) =>
-            mark.stopAt === undefined ? target.mark(fleet, mark) : Promise.resolve(mark)
-        : Reflect.get(target, name),
-  }),
-})
-
-const takesFailureForEmptiness: Bug = ({ docker, store }) => ({
-  store,
-  docker: { ...docker, list: (signal) => docker.list(signal).catch(() => []) },
-})
-
-const unguarded = (lease: Lease): Lease => ({ ...lease, assertHeld: () => {} })
-
-const actsWithoutLease: Bug = ({ docker, store }) => ({
-  store,
-  docker: {
-    ...docker,
-    create: (lease, spec, signal) => docker.create(unguarded(lease), spec, signal),
-    start: (lease, id, signal) => docker.start(unguarded(lease), id, signal),
-    stop: (lease, mark, graceS, signal) => docker.stop(unguarded(lease), mark, graceS, signal),
-    remove: (lease, mark, signal) => docker.remove(unguarded(lease), mark, signal),
-  },
 })
 
 /** Seeds after which a bug that was not caught counts as not to be caught. */

@@ -1,4 +1,5 @@
 import { LeaseLost, type LeaseSource, type Tenure } from '../../src/lease/lease.ts'
+import type { Network } from './network.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -22,19 +23,27 @@ interface Holding {
 export class SimLeases {
   readonly #clock: VirtualClock
   readonly #isLock: boolean
+  readonly #network: Network
   #holding: Holding | undefined
   /** The server answers nobody. */
   isAway = false
 
-  constructor(clock: VirtualClock, isLock: boolean) {
+  constructor(clock: VirtualClock, isLock: boolean, network: Network) {
     this.#clock = clock
     this.#isLock = isLock
+    this.#network = network
   }
 
   /** Whether a process may change the world in this tick, by the server's own record. */
   isHeldBy(name: string): boolean {
     const holding = this.#holding
     return holding?.holder.name === name && this.#clock.monotonic() < holding.expiresAt
+  }
+
+  /** Who may change the world in this tick, by the server's own record. */
+  holder(): string | undefined {
+    const name = this.#holding?.holder.name
+    return name !== undefined && this.isHeldBy(name) ? name : undefined
   }
 
   source(process: SimProcess): LeaseSource {
@@ -47,6 +56,10 @@ export class SimLeases {
     }
   }
 
+  #isReachable({ name }: SimProcess): boolean {
+    return !this.isAway && !this.#network.isCut(name, 'leases')
+  }
+
   #isFree(): boolean {
     const holding = this.#holding
     if (holding === undefined) return true
@@ -55,7 +68,7 @@ export class SimLeases {
   }
 
   #take(process: SimProcess): boolean {
-    if (this.isAway || !this.#isFree()) return false
+    if (!this.#isReachable(process) || !this.#isFree()) return false
     this.#holding = { holder: process, expiresAt: this.#expiry() }
     return true
   }
@@ -76,7 +89,7 @@ export class SimLeases {
     }
     const renew = () => {
       if (clock.monotonic() >= deadline) return lose('it lapsed')
-      if (this.#holding === holding && holding !== undefined && !this.isAway) {
+      if (this.#holding === holding && holding !== undefined && this.#isReachable(process)) {
         holding.expiresAt = this.#expiry()
         deadline = clock.monotonic() + TTL_MS - MARGIN_MS
       }
@@ -95,7 +108,7 @@ export class SimLeases {
       remainingMs: () => (lost.signal.aborted ? 0 : Math.max(0, deadline - clock.monotonic())),
       release: async () => {
         lose('it was given back')
-        if (this.#holding === holding) this.#holding = undefined
+        if (this.#holding === holding && this.#isReachable(process)) this.#holding = undefined
       },
     }
   }

@@ -1,5 +1,6 @@
 import { StoreUnavailable } from '../../src/store/errors.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import type { SimProcess } from './sim-process.ts'
 
 type Method = Exclude<keyof Store, symbol>
@@ -31,6 +32,8 @@ export type StoreFate =
   /** The caller dies, and it is not carried out, or it is. */
   | 'diesBefore'
   | 'diesAfter'
+  /** The caller is paused before it goes out; it does when the caller runs again. */
+  | 'stalls'
   | undefined
 
 export interface StoreCall {
@@ -45,8 +48,9 @@ export interface StoreHooks {
   before(call: StoreCall): StoreFate
   /** After it was carried out. */
   after(call: StoreCall, result: unknown): void
-  /** ms on the way there and back. */
+  /** ms on the way there, and as long back. */
   latencyMs(): number
+  readonly clock: Clock
 }
 
 type AnyMethod = (...args: unknown[]) => Promise<unknown>
@@ -54,22 +58,35 @@ type AnyMethod = (...args: unknown[]) => Promise<unknown>
 /** Nothing ever arrives at a process that is dead, and it does nothing. */
 const never = new Promise<never>(() => {})
 
-/** One process's client of a store that outlives it. */
-export function storeClient(store: Store, process: SimProcess, hooks: StoreHooks): Store {
+const whenRunning = (process: SimProcess) =>
+  new Promise<void>((resolve) => process.deliver(() => resolve()))
+
+/** One process's client of a store that outlives it. What was sent is carried out though its sender is paused or dies. */
+export function storeClient(
+  store: Store,
+  process: SimProcess,
+  { before, after, latencyMs, clock }: StoreHooks,
+): Store {
+  const travel = async (ms: number) => {
+    if (ms > 0) await clock.sleep(ms)
+  }
   const call = async (method: Method, args: readonly unknown[]): Promise<unknown> => {
     if (process.state === 'dead') return await never
     const about = { method, args, by: process.name, isWrite: WRITES.has(method) }
-    const fate = hooks.before(about)
+    const fate = before(about)
     if (fate === 'diesBefore') return await never
-    const latencyMs = fate === 'diesAfter' ? 0 : hooks.latencyMs()
-    if (latencyMs > 0) await process.clock.sleep(latencyMs)
-    if (fate === 'fails') throw new StoreUnavailable(`store ${method}: not carried out`)
-    const result = await (store[method] as AnyMethod).apply(store, [...args])
-    hooks.after(about, result)
-    if (fate === 'diesAfter') return await never
-    if (latencyMs > 0) await process.clock.sleep(latencyMs)
-    if (fate === 'losesReply') throw new StoreUnavailable(`store ${method}: no reply`)
-    return result
+    if (fate === 'stalls') await whenRunning(process)
+    const ms = fate === 'diesAfter' ? 0 : latencyMs()
+    await travel(ms)
+    if (fate !== 'fails') {
+      const outcome = await carryOut(store, about, after)
+      await travel(ms)
+      await whenRunning(process)
+      if (fate !== 'losesReply') return outcome()
+    }
+    await whenRunning(process)
+    const how = fate === 'fails' ? 'not carried out' : 'no reply'
+    throw new StoreUnavailable(`store ${method}: ${how}`)
   }
   return new Proxy(store, {
     get: (target, name) =>
@@ -77,4 +94,21 @@ export function storeClient(store: Store, process: SimProcess, hooks: StoreHooks
         ? Reflect.get(target, name)
         : (...args: unknown[]) => call(name as Method, args),
   })
+}
+
+/** What the store answers, to be heard when the answer has arrived. */
+async function carryOut(
+  store: Store,
+  about: StoreCall,
+  after: StoreHooks['after'],
+): Promise<() => unknown> {
+  try {
+    const result = await (store[about.method as Method] as AnyMethod).apply(store, [...about.args])
+    after(about, result)
+    return () => result
+  } catch (error) {
+    return () => {
+      throw error
+    }
+  }
 }

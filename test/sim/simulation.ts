@@ -1,4 +1,4 @@
-import type { Bug } from './controller-process.ts'
+import type { Bug } from './bug.ts'
 import { flaws, goalOf } from './converged.ts'
 import { loseForwarded } from './forwarded-loss.ts'
 import { befall, calm, drawNames, snatch } from './misadventures.ts'
@@ -54,12 +54,10 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     ? (who: string, line: string) =>
         void trace.push(`${stamp(clock?.monotonic() ?? 0)} ${who.padEnd(13)} ${line}`)
     : () => {}
+  const isLock = random.chance(0.3)
+  const size = isLock ? 1 : random.pick([1, 2, 2, 3])
   await using world = await makeWorld({
-    fleet,
-    random: random.fork('world'),
-    say,
-    bug,
-    isLock: random.chance(0.4),
+    ...{ fleet, random: random.fork('world'), say, bug, isLock, size },
   })
   clock = world.clock
   say('seed', `${seed}: ${JSON.stringify(fleet)}`)
@@ -83,8 +81,7 @@ async function storm(world: World, seed: number): Promise<void> {
   const climate = drawClimate(random)
   const misfortune = makeMisfortune(climate, random.fork('misfortune'))
   world.say('seed', JSON.stringify(climate))
-  const controllers = random.chance(0.3) ? 2 : 1
-  for (let i = 0; i < controllers; i++) world.start()
+  world.restock()
   if (random.chance(0.5)) await run(world, random.int(0, 20_000))
   world.fate = {
     docker: (call) => {
@@ -107,10 +104,8 @@ async function storm(world: World, seed: number): Promise<void> {
     await befall(world, names)
     if (random.chance(audience)) await world.viewers.come(random.int(2_000, 60_000))
     await run(world, random.int(1, pauseMs))
-    while (world.controllers().length < controllers) {
-      await run(world, random.int(10, 3_000))
-      world.start()
-    }
+    if (random.chance(0.5)) await run(world, random.int(10, 3_000))
+    world.restock()
   }
   world.fate = {
     docker: () => undefined,
@@ -132,6 +127,14 @@ async function askedFor({ store, clock, fleet }: World): Promise<readonly string
   return requests.map(({ kind }) => `${kind} was asked for`)
 }
 
+/** What keeps the controllers from being one that leads, and others that stand by. */
+function leaderless({ leases, judge, controllers }: World): readonly string[] {
+  const holder = leases.holder()
+  const lives = controllers().some(({ process }) => process.name === holder)
+  if (holder === undefined || !lives) return ['nobody who lives holds the lease']
+  return holder === judge.leader ? [] : [`${holder} holds the lease and has begun no term`]
+}
+
 /** L1: the fleet reaches the spec and stays there; further passes change nothing. */
 export async function convergeAndRest(world: World, restMs = REST_MS): Promise<void> {
   const goal = goalOf(world)
@@ -141,7 +144,7 @@ export async function convergeAndRest(world: World, restMs = REST_MS): Promise<v
   let since = Infinity
   let wrong: readonly string[] = []
   while (!isOver(world)() && world.clock.monotonic() < end) {
-    wrong = [...flaws(goal), ...(await askedFor(world))]
+    wrong = [...flaws(goal), ...leaderless(world), ...(await askedFor(world))]
     if (wrong.length > 0) since = Infinity
     else since = Math.max(settled(), Math.min(since, world.clock.monotonic()))
     if (world.clock.monotonic() - since >= STEADY_MS) break
@@ -159,7 +162,8 @@ export async function convergeAndRest(world: World, restMs = REST_MS): Promise<v
   if (creates > MOST_CREATES)
     world.judge.violations.push(`L1: ${creates} creates on the way to ${world.fleet().replicas}`)
   await rest(world, restMs)
-  for (const flaw of flaws(goal)) world.judge.violations.push(`L1: ${flaw} after it had converged`)
+  for (const flaw of [...flaws(goal), ...leaderless(world)])
+    world.judge.violations.push(`L1: ${flaw} after it had converged`)
 }
 
 /** L1: passes over a converged fleet change nothing, in the world or in the store, and do not bring on one another. */

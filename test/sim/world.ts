@@ -3,16 +3,20 @@ import { engineTemplate } from '../../src/engine/template.ts'
 import type { DesiredFleet } from '../../src/spec/decision.ts'
 import type { Fleet } from '../../src/spec/fleet.ts'
 import { fleetHash } from '../../src/spec/hash.ts'
-import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { type Bug, type ControllerRun, startController } from './controller-process.ts'
+import type { Bug } from './bug.ts'
+import { type ControllerRun, startController } from './controller-process.ts'
 import { EngineWorld } from './engine-world.ts'
-import { type Call, type FakeDocker, type Fault, makeFakeDocker } from './fake-docker.ts'
+import { type FakeDocker, makeFakeDocker } from './fake-docker.ts'
+import { CALM, delayOf, type Fate } from './fate.ts'
 import { Judge } from './judge.ts'
+import { Network } from './network.ts'
 import type { Random } from './random.ts'
 import { IMAGES } from './sim-fleet.ts'
 import { SimLeases } from './sim-leases.ts'
-import type { StoreFate, StoreHooks } from './sim-store.ts'
+import type { StoreHooks } from './sim-store.ts'
+import { StoreWorld } from './store-world.ts'
+import { makeStrike } from './strike.ts'
 import { Truth } from './truth.ts'
 import { Viewers } from './viewers.ts'
 import { makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
@@ -27,41 +31,18 @@ export interface WorldParts {
   readonly bug: Bug | undefined
   /** Whether the lease is a file's lock, or a server's lease that lapses. */
   readonly isLock: boolean
-}
-
-/** What becomes of a process at a side effect. A pause outlasts its lease. */
-export type Crash = 'before' | 'after' | 'pause'
-
-/** How long such a pause is, ms. */
-const PAUSE_MS = [5_000, 15_000] as const
-
-/** And how long its end is felt: another term begins, ms. */
-const SHAKEN_MS = 3_000
-
-/** What befalls the side effects of controllers; settable while the world goes on. */
-export interface Fate {
-  docker: (call: Call) => Fault | undefined
-  store: (isWrite: boolean) => StoreFate
-  storeLatencyMs: () => number
-  /** Asked at each side effect: a change of Docker's or the store's, before it is sent. */
-  crash: (what: string) => Crash | undefined
-  /** Asked at each reading call: whether the process is paused then. */
-  pausesAtLook: () => boolean
-}
-
-const CALM: Fate = {
-  docker: () => undefined,
-  store: () => undefined,
-  storeLatencyMs: () => 0,
-  crash: () => undefined,
-  pausesAtLook: () => false,
+  /** How many controllers there should be; default one. */
+  readonly size?: number
 }
 
 /** A whole world on virtual time: a daemon, VPN nodes, engines, a store, a lease, controllers, viewers and a judge. */
 export interface World {
   readonly clock: VirtualClock
   readonly docker: FakeDocker
+  /** The store itself, as those use it who are always near. */
   readonly store: Store
+  readonly memory: StoreWorld
+  readonly network: Network
   readonly vpns: VpnWorld
   readonly engines: EngineWorld
   readonly viewers: Viewers
@@ -82,14 +63,9 @@ export interface World {
   rule(fleet: Fleet): void
   /** Starts one more controller. */
   start(): ControllerRun
+  /** Starts as many controllers as are missing. */
+  restock(): void
   [Symbol.asyncDispose](): Promise<void>
-}
-
-/** How long a call may still have consequences that this befalls: until it lands, or its caller gives it up and retries. */
-function delayOf(fault: Fault | undefined, isChange: boolean): number {
-  if (fault?.kind === 'slow') return fault.requestMs ?? fault.replyMs ?? 0
-  if (fault?.kind === 'hang') return isChange ? 28_000 : 21_000
-  return 0
 }
 
 /** Builds the world of a fleet, without a controller yet. */
@@ -97,8 +73,10 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   const { random, say, bug } = parts
   const clock = makeVirtualClock()
   const docker = makeFakeDocker({ clock, random: random.fork('docker'), ...IMAGES_OF_WORLD })
-  const store = await openEmbeddedStore({ dir: ':memory:', clock, newId: () => 'incarnation-1' })
-  const leases = new SimLeases(clock, parts.isLock)
+  const memory = new StoreWorld(clock)
+  const store = bug?.store?.(memory.store) ?? memory.store
+  const network = new Network()
+  const leases = new SimLeases(clock, parts.isLock, network)
   const engines = new EngineWorld({ docker, clock, random: random.fork('engines') })
   const names = parts.fleet.vpn.nodes.map(({ name }) => name)
   const vpns: VpnWorld = new VpnWorld({
@@ -133,42 +111,18 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     conditions: [],
   })
 
-  /** Beyond its lease, where that lapses. */
-  function pause({ process }: ControllerRun, what: string): void {
-    say(process.name, `IS PAUSED after ${what}`)
-    process.pause()
-    const first = random.pick(['io', 'timers'] as const)
-    const pauseMs = random.int(...PAUSE_MS)
-    clock.timer(pauseMs, () => process.resume(first))
-    lateUntil = Math.max(lateUntil, clock.monotonic() + pauseMs + SHAKEN_MS)
-  }
-
-  /** Whether a side effect is to be kept from happening because its process died; kills it where fate says so. */
-  function dies(name: string, what: string): 'before' | 'after' | undefined {
-    const run = runs.get(name)
-    if (run === undefined) return undefined
-    if (run.process.state === 'dead') return 'before'
-    const crash = world.fate.crash(what)
-    if (crash === 'pause') {
-      pause(run, what)
-      return undefined
-    }
-    if (crash !== undefined) {
-      say(name, `DIES ${crash} ${what}`)
-      run.kill()
-    }
-    return crash
-  }
+  const strike = makeStrike({ clock, random, say, runOf, fate: () => world.fate })
 
   docker.fault = (call) => {
     const isChange = isMutation(call.verb)
-    if (runs.get(call.by)?.process.state === 'dead') return { kind: 'lostRequest' }
+    if (runOf(call.by)?.process.state === 'dead') return { kind: 'lostRequest' }
     if (isChange) judge.onCall(call)
     const what = `${call.verb} ${call.target.slice(0, 20)}`
-    if (isChange && dies(call.by, what) === 'before') return { kind: 'lostRequest' }
-    const run = runs.get(call.by)
-    if (!isChange && run !== undefined && world.fate.pausesAtLook()) pause(run, what)
-    const fault = world.fate.docker(call)
+    if (network.isCut(call.by, 'docker')) return { kind: 'unreachable' }
+    const struck = isChange ? strike.atChange(call.by, what) : undefined
+    if (struck === 'before') return { kind: 'lostRequest' }
+    if (!isChange) strike.atLook(call.by, what)
+    const fault = struck === 'stall' ? ({ kind: 'stalled' } as const) : world.fate.docker(call)
     judge.onFault(call, fault)
     lateUntil = Math.max(lateUntil, clock.monotonic() + delayOf(fault, isChange))
     if (isChange || fault !== undefined) {
@@ -186,20 +140,24 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   }
   const storeHooks: StoreHooks = {
     before({ method, by, isWrite }) {
-      const crash = isWrite ? dies(by, `store ${method}`) : undefined
-      if (crash !== undefined) return crash === 'before' ? 'diesBefore' : 'diesAfter'
+      if (network.isCut(by, 'store')) return 'fails'
+      const struck = isWrite ? strike.atChange(by, `store ${method}`) : undefined
+      if (struck !== undefined) return STORE_FATES[struck]
       const fate = world.fate.store(isWrite)
       if (fate !== undefined) say(by, `store ${method} ${fate}`)
       return fate
     },
     after: (call, result) => judge.onStoreWrite(call, result),
     latencyMs: () => world.fate.storeLatencyMs(),
+    clock,
   }
 
   const world: World = {
     clock,
     docker,
     store,
+    memory,
+    network,
     vpns,
     engines,
     viewers,
@@ -209,7 +167,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     random,
     say,
     fate: { ...CALM },
-    lateUntil: () => lateUntil,
+    lateUntil: () => Math.max(lateUntil, strike.lateUntil()),
     pending: [],
     controllers: () => [...runs.values()].filter(({ process }) => process.state !== 'dead'),
     fleet: () => fleet,
@@ -246,14 +204,19 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       runs.set(name, run)
       return run
     },
+    restock() {
+      while (world.controllers().length < (parts.size ?? 1)) world.start()
+    },
     async [Symbol.asyncDispose]() {
       for (const run of world.controllers()) run.kill()
-      await store[Symbol.asyncDispose]()
+      await memory[Symbol.asyncDispose]()
     },
   }
   truth.onSpec(fleet)
   vpns.begin()
   return world
 }
+
+const STORE_FATES = { before: 'diesBefore', after: 'diesAfter', stall: 'stalls' } as const
 
 const IMAGES_OF_WORLD = { images: IMAGES.here, registry: IMAGES.registry }

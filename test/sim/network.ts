@@ -1,0 +1,21 @@
+/** Whom a controller talks to. */
+export const PEERS = ['docker', 'store', 'leases'] as const
+export type Peer = (typeof PEERS)[number]
+
+/** Which process is cut off from whom. */
+export class Network {
+  readonly #cuts = new Set<string>()
+
+  setCut(process: string, peer: Peer, isCut: boolean): void {
+    if (isCut) this.#cuts.add(`${process} ${peer}`)
+    else this.#cuts.delete(`${process} ${peer}`)
+  }
+
+  isCut(process: string, peer: Peer): boolean {
+    return this.#cuts.has(`${process} ${peer}`)
+  }
+
+  mend(): void {
+    this.#cuts.clear()
+  }
+}
