@@ -6,10 +6,11 @@ import { changesBetween } from '../telemetry/changes.ts'
 import { makeConditionNews } from '../telemetry/condition-news.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
-import type { Condition, PlannedCondition } from '../telemetry/status.ts'
+import type { Condition } from '../telemetry/status.ts'
 import { type Reconciled, type ReconcileParts, type RulingSpec, reconcile } from './reconcile.ts'
 import { makeStatusKeeper } from './status-keeper.ts'
 import { beginTerm, type Term, type TermParts } from './term.ts'
+import { troubleOf } from './trouble.ts'
 
 /** A whole look without any wake-up, ms, ± 10 %: what every lost event costs at most. */
 const RESYNC_MS = 30_000
@@ -40,21 +41,10 @@ export interface FleetController extends AsyncDisposable {
   pass(): Promise<void>
   /** Begins a term. `onLost` is called when the right to act turns out to be gone. */
   lead(lease: Lease, onLost: (error: Error) => void): void
-  /** Ends the term, if there is one, and waits for what it has under way. */
+  /** Ends the term, if there is one, and waits for what any term has under way. */
   standDown(): Promise<void>
   /** What stands in the way right now; undefined when the last pass went well. */
   trouble(): Condition | undefined
-}
-
-/** What a failed pass means, as a standing fact; nothing about the fleet itself may be concluded from it (I9). */
-function conditionOf(error: unknown): PlannedCondition {
-  const message = error instanceof Error ? error.message : String(error)
-  const of = (type: PlannedCondition['type'], reason: string): PlannedCondition => {
-    return { type, status: 'True', reason, message }
-  }
-  if (error instanceof StoreUnavailable) return of('StoreUnavailable', error.name)
-  if (error instanceof DockerError) return of('DockerUnreachable', error.name)
-  return of('Stalled', 'PassFailed')
 }
 
 /** A term, and who is to hear that it cannot go on: a pass may outlive its term, and must not end the next. */
@@ -71,6 +61,8 @@ export function makeFleetController(
   let failures = 0
   let trouble: Condition | undefined
   let isOver = false
+  /** Resolves when terms that are over have let go. */
+  let gone: Promise<unknown> = Promise.resolve()
   const closing = new AbortController()
   const news = makeConditionNews(log, name)
   const status = makeStatusKeeper({ ...parts, fleet: name })
@@ -132,9 +124,7 @@ export function makeFleetController(
   }
 
   function enterTrouble(error: unknown): Condition {
-    const next = conditionOf(error)
-    const since = trouble?.type === next.type ? trouble.since : clock.now()
-    trouble = { ...next, since }
+    trouble = troubleOf(error, trouble, clock.now())
     return trouble
   }
 
@@ -200,7 +190,8 @@ export function makeFleetController(
     async standDown() {
       const ending = term
       term = undefined
-      await ending?.[Symbol.asyncDispose]()
+      if (ending !== undefined) gone = Promise.all([gone, ending[Symbol.asyncDispose]()])
+      await gone
     },
     trouble: () => trouble,
     async [Symbol.asyncDispose]() {

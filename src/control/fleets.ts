@@ -2,13 +2,15 @@ import type { Controller, PlanPreview } from '../api/controller.ts'
 import type { Docker } from '../docker/port.ts'
 import { engineTemplate } from '../engine/template.ts'
 import type { LeaseSource } from '../lease/lease.ts'
+import type { Observer } from '../observe/observer.ts'
 import type { DesiredFleet } from '../spec/decision.ts'
-import type { Store } from '../store/store.ts'
+import type { Replica, Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { concerns } from './concerns.ts'
 import { type FleetController, makeFleetController } from './fleet-controller.ts'
-import { leadForever } from './leadership.ts'
+import { type Leadership, makeLeadership } from './leadership.ts'
+import { NO_PEERS, type Peers } from './peers.ts'
 import { preview } from './preview.ts'
 import { makeQueue } from './queue.ts'
 import type { RulingSpec } from './reconcile.ts'
@@ -24,6 +26,8 @@ export interface FleetsParts extends WatchParts {
   readonly holder: string
   /** Twice a Docker call's timeout, ms. */
   readonly patienceMs: number
+  /** The other replicas, where there may be some. */
+  readonly peers?: Peers | undefined
 }
 
 /** All fleets that this process looks after. */
@@ -32,8 +36,19 @@ export interface Fleets
     Pick<Controller, 'wake' | 'plan' | 'declaredIn' | 'trouble'> {
   /** What is to run from now on. A fleet that is no longer among them is let be: its engines run on, unwatched. */
   rule(fleets: readonly DesiredFleet[]): Promise<void>
+  /** Hashes of the specs that rule, by fleet. */
+  ruling(): ReadonlyMap<string, string>
   /** Has every fleet looked at. */
   wakeAll(): void
+  /** Has every fleet looked at with what the replicas say of it now. */
+  reconsider(): void
+  /** The terms that this process serves. */
+  leads(): Replica['leads']
+  /**
+   * Resolves when aborted and every lease has been given back.
+   * @throws {TermStuck} when a term does not let go: then the process must end.
+   */
+  serve(signal: AbortSignal): Promise<void>
   /** Follows Docker's events as wake-ups until aborted. */
   followEvents(signal: AbortSignal): Promise<void>
   troubles(): readonly string[]
@@ -44,39 +59,67 @@ interface Member {
   readonly controller: FleetController
   readonly watch: Watch
   readonly leaving: AbortController
+  readonly leadership: Leadership
   readonly leading: Promise<void>
   desired: DesiredFleet
 }
 
-function rulingSpec(desired: DesiredFleet): RulingSpec {
-  const { fleet, generation, hash, conditions } = desired
-  return { fleet, generation, hash, conditions, template: engineTemplate(fleet) }
+/** An observer that tells of every epoch that it meets. */
+function tellingEpochs(observer: Observer, onEpoch: (epoch: number) => void): Observer {
+  return {
+    ...observer,
+    async observe(...look) {
+      const observation = await observer.observe(...look)
+      for (const { labels } of observation.engines) onEpoch(labels.epoch)
+      return observation
+    },
+  }
 }
 
 export function makeFleets(parts: FleetsParts): Fleets {
-  const { clock, docker, instance } = parts
+  const { clock, docker, instance, peers = NO_PEERS } = parts
+  const stuck = Promise.withResolvers<never>()
+  // Heard by whoever serves; also what comes before or after that must not end the process by itself.
+  stuck.promise.catch(() => {})
   const members = new Map<string, Member>()
   const queue = makeQueue({
     clock,
     work: async (name) => members.get(name)?.controller.pass(),
   })
 
+  function rulingSpec({ fleet, generation, hash, ...desired }: DesiredFleet): RulingSpec {
+    const conditions = [...desired.conditions, ...peers.conditions(fleet.name)]
+    return { fleet, generation, hash, conditions, template: engineTemplate(fleet) }
+  }
+
   function join(desired: DesiredFleet): Member {
     const { name } = desired.fleet
     const watch = startWatch(parts, () => queue.wake(name))
     const leaving = new AbortController()
+    let largestLabel = 0
+    const observer = tellingEpochs(watch.observer, (epoch) => {
+      largestLabel = Math.max(largestLabel, epoch)
+    })
     const controller = makeFleetController(
       {
         ...parts,
-        observer: watch.observer,
+        observer,
         wake: () => queue.wake(name),
         wakeAt: (at) => queue.wakeAt(name, at),
-        onDeleted: () => void leave(name),
+        onDeleted: () => void leave(name).catch(stuck.reject),
       },
       rulingSpec(desired),
     )
-    const leading = leadForever({ ...parts, fleet: name, controller }, leaving.signal)
-    return { controller, watch, leaving, leading, desired }
+    const leadership = makeLeadership({
+      ...parts,
+      fleet: name,
+      controller,
+      peers,
+      largestSeen: () => Math.max(largestLabel, peers.largestEpoch(name)),
+    })
+    const leading = leadership.serve(leaving.signal)
+    leading.catch(stuck.reject)
+    return { controller, watch, leaving, leadership, leading, desired }
   }
 
   async function leave(name: string): Promise<void> {
@@ -84,10 +127,21 @@ export function makeFleets(parts: FleetsParts): Fleets {
     if (member === undefined) return
     members.delete(name)
     member.leaving.abort(new Error(`fleet ${name} is let go`))
-    await member.controller[Symbol.asyncDispose]()
-    await queue.remove(name)
-    await member.leading
+    // Together: the lease is given back as soon as the term has let go, whatever a pass still waits for.
+    await Promise.all([
+      member.leading,
+      member.controller[Symbol.asyncDispose](),
+      queue.remove(name),
+    ])
     await member.watch[Symbol.asyncDispose]()
+  }
+
+  async function leaveAll(): Promise<void> {
+    await Promise.all([...members.keys()].map(leave))
+  }
+
+  function troubleOf({ controller, leadership }: Member) {
+    return controller.trouble() ?? leadership.trouble()
   }
 
   return {
@@ -109,8 +163,27 @@ export function makeFleets(parts: FleetsParts): Fleets {
     wake: (name) => {
       if (members.has(name)) queue.wake(name)
     },
+    ruling: () => new Map([...members].map(([name, { desired }]) => [name, desired.hash])),
     wakeAll: () => {
       for (const name of members.keys()) queue.wake(name)
+    },
+    reconsider() {
+      for (const { controller, desired } of members.values()) controller.rule(rulingSpec(desired))
+    },
+    leads: () =>
+      Object.fromEntries(
+        [...members].flatMap(([name, { leadership }]) => {
+          const held = leadership.held()
+          return held === undefined ? [] : [[name, held]]
+        }),
+      ),
+    async serve(signal) {
+      const aborted = new Promise<void>((resolve) => {
+        if (signal.aborted) return resolve()
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      await Promise.race([aborted, stuck.promise])
+      await leaveAll()
     },
     async plan(name, signal): Promise<PlanPreview | undefined> {
       const member = members.get(name)
@@ -132,14 +205,18 @@ export function makeFleets(parts: FleetsParts): Fleets {
           }
       }
     },
-    trouble: (name) => members.get(name)?.controller.trouble(),
+    trouble(name) {
+      const member = members.get(name)
+      return member === undefined ? undefined : troubleOf(member)
+    },
     troubles: () =>
-      [...members].flatMap(([name, { controller }]) => {
-        const trouble = controller.trouble()
+      [...members].flatMap(([name, member]) => {
+        const trouble = troubleOf(member)
         return trouble === undefined ? [] : [`${name}: ${trouble.message}`]
       }),
     async [Symbol.asyncDispose]() {
-      await Promise.all([...members.keys()].map(leave))
+      // What is stuck has been told of: nothing can be waited for any more.
+      await leaveAll().catch(() => {})
       await queue[Symbol.asyncDispose]()
     },
   }

@@ -9,8 +9,11 @@ import { StaleEpoch } from '../store/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import { makeLogger } from '../telemetry/log.ts'
+import type { Condition } from '../telemetry/status.ts'
 import type { FleetController } from './fleet-controller.ts'
-import { leadForever } from './leadership.ts'
+import { makeLeadership } from './leadership.ts'
+import { NO_PEERS } from './peers.ts'
+import { TermStuck } from './term-stuck.ts'
 
 function ours(epoch: string, fleet = 'home', instance = 'default'): ContainerSummary {
   const labels = {
@@ -38,13 +41,26 @@ function bench(campaign?: Error) {
     /** Of the term that is served: ends it from within or from without. */
     report: (_: Error) => {},
     lose: new AbortController(),
+    /** Another replica lives. */
+    others: false,
+    /** What the controller cannot see. */
+    trouble: undefined as Condition | undefined,
+    /** What ending a term waits for. */
+    holdsOn: Promise.resolve(),
+    refreshed: 0,
+    met: 0,
+    seenLargest: [] as number[],
   }
-  const controller: Partial<FleetController> = {
+  const controller: Pick<FleetController, 'lead' | 'standDown' | 'trouble'> = {
     lead(lease: Lease, onLost) {
       said.push(`leads ${lease.epoch - clock.now()}`)
       world.report = onLost
     },
-    standDown: async () => void said.push('stands down'),
+    async standDown() {
+      said.push('stands down')
+      await world.holdsOn
+    },
+    trouble: () => world.trouble,
   }
   const tenure = (): Tenure => {
     world.lose = new AbortController()
@@ -67,33 +83,42 @@ function bench(campaign?: Error) {
   }
   const store: Partial<Store> = {
     async openTerm(_, __, label, now) {
+      world.seenLargest.push(label)
       world.stored = nextEpoch(world.stored, label, now)
       return nextEpoch(world.stored - 1, label, 0)
     },
   }
   const events: NewFleetEvent[] = []
-  const done = leadForever(
-    {
-      ...{ fleet: 'home', instance: 'default', holder: 'me', clock },
-      leases: {
-        async campaign(_, signal) {
-          signal.throwIfAborted()
-          if (world.campaign !== undefined) throw world.campaign
-          return tenure()
-        },
+  const leadership = makeLeadership({
+    ...{ fleet: 'home', instance: 'default', holder: 'me', clock },
+    leases: {
+      async campaign(_, signal) {
+        signal.throwIfAborted()
+        if (world.campaign !== undefined) throw world.campaign
+        return tenure()
       },
-      docker: docker as DockerReader,
-      store: store as Store,
-      record: (event) => events.push(event),
-      log: makeLogger({
-        ...{ level: 'info', pretty: false, colour: false, clock },
-        to: { write: (line) => lines.push(JSON.parse(line).msg) },
-      }),
-      controller: controller as FleetController,
     },
-    quit.signal,
-  )
-  return { clock, quit, said, lines, world, events, done }
+    docker: docker as DockerReader,
+    store: store as Store,
+    record: (event) => events.push(event),
+    log: makeLogger({
+      ...{ level: 'info', pretty: false, colour: false, clock },
+      to: { write: (line) => lines.push(JSON.parse(line).msg) },
+    }),
+    controller,
+    peers: {
+      ...NO_PEERS,
+      hasOthers: () => world.others,
+      refresh: async () => {
+        world.refreshed += 1
+      },
+      giveBackMs: 18_000,
+    },
+    largestSeen: () => world.met,
+  })
+  const done = leadership.serve(quit.signal)
+  done.catch(() => {})
+  return { clock, quit, said, lines, world, events, done, leadership }
 }
 
 describe('leading', () => {
@@ -128,8 +153,8 @@ describe('leading', () => {
     world.rows = [ours(String(clock.now() + 60_000))]
     world.report(new StaleEpoch('another controller acts on this fleet'))
     await clock.advance(1_100)
-    expect(said.slice(0, 3)).toEqual(['leads 0', 'stands down', 'stands down'])
-    expect(said.slice(3)).toEqual(['releases', 'leads 59001'])
+    expect(said.slice(0, 3)).toEqual(['leads 0', 'stands down', 'releases'])
+    expect(said.slice(3)).toEqual(['leads 59001'])
     expect(events.map(({ reason }) => reason)).toEqual(['LeaseGained', 'LeaseLost', 'LeaseGained'])
     expect(events[1]?.message).toContain('another controller acts on this fleet')
   })
@@ -139,7 +164,7 @@ describe('leading', () => {
     await clock.settle()
     world.lose.abort(new LeaseLost('not renewed in time'))
     await clock.advance(1_100)
-    expect(said).toEqual(['leads 0', 'stands down', 'stands down', 'releases', 'leads 0'])
+    expect(said).toEqual(['leads 0', 'stands down', 'releases', 'leads 0'])
   })
 
   it('is tried for again when a campaign fails', async () => {
@@ -180,5 +205,129 @@ describe('leading', () => {
     }
     await clock.advance(1_500)
     expect(getEventListeners(quit.signal, 'abort').length).toBeLessThanOrEqual(3)
+  })
+
+  it('is tried for again at once after a term that lasted, and never in a hot loop', async () => {
+    const { clock, said, world } = bench()
+    await clock.advance(5_000)
+    world.lose.abort(new LeaseLost('not renewed in time'))
+    await clock.settle()
+    expect(said.at(-1)).toMatch(/^leads/)
+    const before = said.length
+    world.lose.abort(new LeaseLost('not renewed in time'))
+    await clock.advance(900)
+    expect(said.slice(before)).toEqual(['stands down', 'releases'])
+  })
+
+  it('begins above every epoch that this process has met, its own last one included (I6)', async () => {
+    const { clock, world } = bench()
+    const ahead = clock.now() + 70_000
+    world.met = ahead
+    await clock.advance(1_000)
+    world.met = 0
+    world.stored = 0
+    world.lose.abort(new LeaseLost('not renewed in time'))
+    await clock.settle()
+    expect(world.seenLargest).toEqual([ahead, ahead + 1])
+  })
+
+  it('begins when what rules here has been read anew: another replica may have changed it', async () => {
+    const { clock, said, world } = bench()
+    await clock.settle()
+    expect([world.refreshed, said.length]).toEqual([1, 1])
+  })
+
+  it('is told with the time that is left', async () => {
+    const { clock, leadership, world } = bench()
+    expect(leadership.held()).toBeUndefined()
+    await clock.settle()
+    expect(leadership.held()).toEqual({ epoch: world.stored, leaseMs: null })
+    world.lose.abort(new LeaseLost('not renewed in time'))
+    await clock.settle()
+    expect(leadership.held()).toBeUndefined()
+  })
+})
+
+describe('a term that does not let go', () => {
+  it('ends the process, which is told why (I7)', async () => {
+    const { clock, done, world, said } = bench()
+    await clock.settle()
+    world.holdsOn = new Promise(() => {})
+    world.lose.abort(new LeaseLost('not renewed in time'))
+    await clock.advance(4_500)
+    expect(said.at(-1)).toBe('stands down')
+    await clock.advance(1_000)
+    await expect(done).rejects.toBeInstanceOf(TermStuck)
+    expect(said.at(-1)).toBe('releases')
+  })
+
+  it('is waited for as long as it may take', async () => {
+    const { clock, world, said } = bench()
+    await clock.settle()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    world.holdsOn = promise
+    world.lose.abort(new LeaseLost('not renewed in time'))
+    await clock.advance(4_500)
+    resolve()
+    await clock.advance(1_000)
+    expect(said.slice(-2)).toEqual(['releases', expect.stringMatching(/^leads/)])
+  })
+})
+
+describe('a leader that sees nothing', () => {
+  const blind = (since: number): Condition => ({
+    ...{ type: 'DockerUnreachable', status: 'True', reason: 'DockerUnreachable', since },
+    message: 'no such socket',
+  })
+
+  it('lets another replica try after a while, and comes back when it sees again', async () => {
+    const { clock, said, world, events } = bench()
+    world.others = true
+    await clock.advance(2_000)
+    world.trouble = blind(clock.now())
+    await clock.advance(15_000)
+    expect(said).toEqual(['leads 0'])
+    await clock.advance(10_000)
+    expect(said).toEqual(['leads 0', 'stands down', 'releases'])
+    expect(events.at(-1)?.message).toContain('no such socket')
+    await clock.advance(60_000)
+    expect(said).toHaveLength(3)
+    world.trouble = undefined
+    await clock.advance(1_100)
+    expect(said.at(-1)).toMatch(/^leads/)
+  })
+
+  it('goes on where it is alone: nobody could do better', async () => {
+    const { clock, said, world } = bench()
+    await clock.advance(2_000)
+    world.trouble = blind(clock.now())
+    await clock.advance(120_000)
+    expect(said).toEqual(['leads 0'])
+  })
+
+  it('lets another one try also when its term could not even begin, and waits a little itself', async () => {
+    const { clock, said, world } = bench()
+    world.others = true
+    world.rows = new DockerUnreachable('no such socket')
+    await clock.advance(20_000)
+    expect(said).toEqual(['stands down', 'releases'])
+    world.rows = []
+    await clock.advance(500)
+    expect(said).toHaveLength(2)
+    await clock.advance(2_500)
+    expect(said.at(-1)).toMatch(/^leads/)
+  })
+
+  it('is not campaigned for by a standby that sees nothing either, until that is alone', async () => {
+    const { clock, said, world } = bench(new Error('held by another'))
+    world.others = true
+    world.trouble = blind(clock.now())
+    await clock.advance(3_000)
+    world.campaign = undefined
+    await clock.advance(30_000)
+    expect(said).toEqual([])
+    world.others = false
+    await clock.advance(1_100)
+    expect(said).toHaveLength(1)
   })
 })

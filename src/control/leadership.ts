@@ -2,14 +2,21 @@ import type { ContainerSummary, DockerReader } from '../docker/port.ts'
 import { EPOCH_LABEL, FLEET_LABEL, INSTANCE_LABEL, readLabels } from '../engine/labels.ts'
 import { type Lease, LeaseLost, type LeaseSource, type Tenure } from '../lease/lease.ts'
 import { openTerm } from '../lease/term.ts'
-import type { Store } from '../store/store.ts'
+import type { Replica, Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
+import type { Condition } from '../telemetry/status.ts'
 import type { Clock } from '../time/clock.ts'
 import type { FleetController } from './fleet-controller.ts'
+import type { Peers } from './peers.ts'
+import { StepsAside, sightOf } from './sight.ts'
+import { letGo, TermStuck } from './term-stuck.ts'
+import { troubleOf } from './trouble.ts'
 
-/** Wait between attempts to open a term while Docker or the store is away, and after a lost one, ms. */
+/** Wait between attempts to open a term while Docker or the store is away, and between the starts of two campaigns, ms. */
 const RETRY_MS = 1_000
+/** Who gave a lease back does not try for it meanwhile: four attempts of each standby, ms. */
+const STEP_ASIDE_MS = 2_000
 
 export interface LeadershipParts {
   readonly fleet: string
@@ -21,7 +28,23 @@ export interface LeadershipParts {
   readonly clock: Clock
   readonly record: (event: NewFleetEvent) => void
   readonly log: Logger
-  readonly controller: FleetController
+  readonly controller: Pick<FleetController, 'lead' | 'standDown' | 'trouble'>
+  readonly peers: Peers
+  /** The largest epoch of this fleet that this process has met, beside its own; 0 for none. */
+  readonly largestSeen: () => number
+}
+
+/** One process's part in who leads a fleet. */
+export interface Leadership {
+  /**
+   * Campaigns, serves term after term, and gives the right back at the end. Resolves when aborted.
+   * @throws {TermStuck} when a term does not let go: the process is not to be trusted any more, and must end.
+   */
+  serve(signal: AbortSignal): Promise<void>
+  /** The term that is served, as the others are told of it. */
+  held(): Replica['leads'][string] | undefined
+  /** Why no term begins although the lease is held. */
+  trouble(): Condition | undefined
 }
 
 /** The highest epoch that any container of ours carries: labels cannot be changed, so they witness what a store forgot. */
@@ -35,86 +58,127 @@ function largestEpoch(rows: readonly ContainerSummary[], instance: string, fleet
   return Math.max(0, ...ours.map((row) => readLabels(row.labels).epoch))
 }
 
-/** Resolves when the lease is lost, an error says so, or the signal ends the process. */
-function whenOver(lease: Lease, reported: Promise<Error>, signal: AbortSignal): Promise<unknown> {
-  // A signal of its own: listeners on the process's would pile up, term after term.
-  const either = AbortSignal.any([lease.lost, signal])
+/** Resolves when the signal is aborted, or an error is reported before. */
+function whenOver(reported: Promise<Error>, signal: AbortSignal): Promise<unknown> {
   const aborted = new Promise((resolve) => {
-    if (either.aborted) return resolve(either.reason)
-    either.addEventListener('abort', () => resolve(either.reason), { once: true })
+    if (signal.aborted) return resolve(signal.reason)
+    signal.addEventListener('abort', () => resolve(signal.reason), { once: true })
   })
   return Promise.race([aborted, reported])
 }
 
-async function openWhenPossible(
-  parts: LeadershipParts,
-  tenure: Tenure,
-  signal: AbortSignal,
-): Promise<Lease> {
-  const { docker, store, clock, holder, instance, fleet, log } = parts
-  let said = ''
-  for (;;) {
-    tenure.assertHeld()
-    try {
-      const rows = await docker.list(signal)
-      return await openTerm({
-        tenure,
-        store,
-        holder,
-        largestLabel: largestEpoch(rows, instance, fleet),
-        largestSeen: 0,
-        clock,
-      })
-    } catch (error) {
-      signal.throwIfAborted()
+export function makeLeadership(parts: LeadershipParts): Leadership {
+  const { leases, docker, store, clock, holder, instance, fleet, log, controller, peers } = parts
+  let held: { readonly lease: Lease; readonly tenure: Tenure } | undefined
+  let trouble: Condition | undefined
+  /** The last term's epoch of this process; a store and labels may forget it. */
+  let ownEpoch = 0
+  const sight = sightOf({ clock, peers, troubles: () => [controller.trouble(), trouble] })
+
+  async function open(tenure: Tenure, signal: AbortSignal): Promise<Lease> {
+    // A standby may not have heard yet that the fleet is deleted, or ruled by another generation.
+    await peers.refresh(signal)
+    const rows = await docker.list(signal)
+    const largestLabel = largestEpoch(rows, instance, fleet)
+    const largestSeen = Math.max(ownEpoch, parts.largestSeen())
+    return await openTerm({ tenure, store, holder, largestLabel, largestSeen, clock })
+  }
+
+  async function openWhenPossible(tenure: Tenure, signal: AbortSignal): Promise<Lease> {
+    for (;;) {
       tenure.assertHeld()
-      const message = error instanceof Error ? error.message : String(error)
-      if (message !== said)
-        log.warn({ fleet, reason: 'TermNotOpened' }, `cannot begin to act: ${message}`)
-      said = message
-      await clock.sleep(RETRY_MS, signal)
+      try {
+        const lease = await open(tenure, signal)
+        trouble = undefined
+        return lease
+      } catch (error) {
+        signal.throwIfAborted()
+        tenure.assertHeld()
+        const before = trouble?.message
+        trouble = troubleOf(error, trouble, clock.now())
+        if (trouble.message !== before)
+          log.warn({ fleet, reason: 'TermNotOpened' }, `cannot begin to act: ${trouble.message}`)
+        await clock.sleep(RETRY_MS, signal)
+      }
     }
   }
-}
 
-async function serveTerm(
-  parts: LeadershipParts,
-  tenure: Tenure,
-  signal: AbortSignal,
-): Promise<void> {
-  const { controller, record, clock, fleet } = parts
-  const lease = await openWhenPossible(parts, tenure, signal)
-  const reported = Promise.withResolvers<Error>()
-  const tell = (type: 'Normal' | 'Warning', reason: 'LeaseGained' | 'LeaseLost', message: string) =>
-    record({ at: clock.now(), fleet, type, reason, message, epoch: lease.epoch })
-  tell('Normal', 'LeaseGained', `leads fleet ${fleet} with epoch ${lease.epoch}`)
-  controller.lead(lease, reported.resolve)
-  const why = await whenOver(lease, reported.promise, signal)
-  await controller.standDown()
-  if (!signal.aborted) {
+  /** Resolves when the term is over, for whatever reason; rejects when none could begin. */
+  async function serveTerm(tenure: Tenure, ending: AbortSignal): Promise<void> {
+    // Signals of its own: listeners on the process's would pile up, term after term.
+    using blind = sight.watch(peers.giveBackMs)
+    const over = AbortSignal.any([tenure.lost, blind.signal, ending])
+    const lease = await openWhenPossible(tenure, over)
+    const reported = Promise.withResolvers<Error>()
+    const tell = (
+      type: 'Normal' | 'Warning',
+      reason: 'LeaseGained' | 'LeaseLost',
+      message: string,
+    ) => parts.record({ at: clock.now(), fleet, type, reason, message, epoch: lease.epoch })
+    tell('Normal', 'LeaseGained', `leads fleet ${fleet} with epoch ${lease.epoch}`)
+    held = { lease, tenure }
+    ownEpoch = lease.epoch
+    controller.lead(lease, reported.resolve)
+    const why = await whenOver(reported.promise, over)
+    if (ending.aborted) return
     const message = why instanceof Error ? why.message : String(why)
     tell('Warning', 'LeaseLost', `leads fleet ${fleet} no more: ${message}`)
+    if (why instanceof StepsAside) throw why
   }
-}
 
-/** Campaigns for a fleet, serves term after term, and gives the right back at the end. Resolves when aborted. */
-export async function leadForever(parts: LeadershipParts, signal: AbortSignal): Promise<void> {
-  const { leases, fleet, clock, log } = parts
-  while (!signal.aborted) {
+  async function campaign(signal: AbortSignal): Promise<Tenure> {
+    using blind = sight.watch(0)
+    return await leases.campaign(fleet, AbortSignal.any([blind.signal, signal]))
+  }
+
+  async function serveTenure(signal: AbortSignal): Promise<void> {
+    const tenure = await campaign(signal)
     try {
-      const tenure = await leases.campaign(fleet, signal)
+      await serveTerm(tenure, signal)
+    } finally {
+      held = undefined
+      trouble = undefined
       try {
-        await serveTerm(parts, tenure, signal)
+        await letGo(fleet, controller.standDown(), clock)
       } finally {
-        await parts.controller.standDown()
+        // Also when something is stuck: from then on assertHeld refuses whatever it is still about.
         await tenure.release()
       }
-    } catch (error) {
-      if (signal.aborted) return
-      // Lost before it could begin: that is what campaigns are for.
-      if (!(error instanceof LeaseLost))
-        log.error({ fleet, err: error, reason: 'CampaignFailed' }, 'could not lead, trying again')
     }
-    if (!signal.aborted) await clock.sleep(RETRY_MS, signal).catch(() => {})
+  }
+
+  /** What the end of a campaign or a term means for the next. */
+  async function digest(error: unknown, signal: AbortSignal): Promise<void> {
+    if (error instanceof TermStuck) throw error
+    if (signal.aborted) return
+    if (error instanceof StepsAside) {
+      log.warn({ fleet, reason: 'StepsAside' }, error.message)
+      return await clock.sleep(STEP_ASIDE_MS, signal).catch(() => {})
+    }
+    // Lost before it could begin: that is what campaigns are for.
+    if (!(error instanceof LeaseLost))
+      log.error({ fleet, err: error, reason: 'CampaignFailed' }, 'could not lead, trying again')
+  }
+
+  return {
+    async serve(signal) {
+      while (!signal.aborted) {
+        const begunAt = clock.monotonic()
+        try {
+          await sight.regained(signal)
+          await serveTenure(signal)
+        } catch (error) {
+          await digest(error, signal)
+        }
+        const wait = begunAt + RETRY_MS - clock.monotonic()
+        if (!signal.aborted && wait > 0) await clock.sleep(wait, signal).catch(() => {})
+      }
+    },
+    held() {
+      if (held === undefined) return undefined
+      const leaseMs = held.tenure.remainingMs()
+      return { epoch: held.lease.epoch, leaseMs: Number.isFinite(leaseMs) ? leaseMs : null }
+    },
+    trouble: () => trouble,
   }
 }
