@@ -51,10 +51,42 @@ function roomFor(renewMs: number, attemptMs: number): number {
   return renewMs + attemptMs + LONGEST_RETRY_MS + attemptMs
 }
 
+function refuseWhere(isWrong: boolean, message: string): void {
+  if (isWrong) throw new UnusableLeaseTiming(message)
+}
+
 function refuseImpossible(timing: LeaseTiming): void {
   for (const [name, ms] of Object.entries(timing))
-    if (!Number.isFinite(ms) || ms <= 0)
-      throw new UnusableLeaseTiming(`${name} ${ms} is no duration: it must be above 0`)
+    refuseWhere(!Number.isFinite(ms) || ms <= 0, `${name} ${ms} is no duration: it must be above 0`)
+}
+
+function refuseUnkeepable({ ttlMs, renewMs, attemptMs }: LeaseTiming): void {
+  const roomMs = roomFor(renewMs, attemptMs)
+  const leastTtlMs = Math.max(roomMs / (1 - MARGIN_SHARE), roomMs + MARGIN_ATTEMPTS * attemptMs)
+  refuseWhere(
+    renewMs < attemptMs,
+    `--lease-renew ${inSeconds(renewMs)} is too short: one renewal may take ${inSeconds(attemptMs)}, ` +
+      'and the next begins after it',
+  )
+  refuseWhere(
+    ttlMs < leastTtlMs,
+    `--lease-ttl ${inSeconds(ttlMs)} is too short for --lease-renew ${inSeconds(renewMs)}: at least ` +
+      `${inSeconds(leastTtlMs)}, or one missed renewal would lose the lease`,
+  )
+  refuseWhere(
+    ttlMs > LONGEST_TTL_MS,
+    `--lease-ttl ${inSeconds(ttlMs)} is too long: at most ${inSeconds(LONGEST_TTL_MS)}, for a crash ` +
+      'leaves the fleet alone that long',
+  )
+}
+
+function refuseMargin({ ttlMs, renewMs, attemptMs, marginMs }: LeaseTiming, leastMs: number): void {
+  const mostMs = Math.min(ttlMs - roomFor(renewMs, attemptMs), ttlMs / 2)
+  refuseWhere(
+    marginMs < leastMs || marginMs > mostMs,
+    `a margin of ${inSeconds(marginMs)} does not fit a ttl of ${inSeconds(ttlMs)}: from ` +
+      `${inSeconds(leastMs)} to ${inSeconds(mostMs)}`,
+  )
 }
 
 /**
@@ -68,29 +100,10 @@ export function leaseTiming(options: LeaseTimingOptions = {}): LeaseTiming {
   const pollMs = options.pollMs ?? DEFAULTS.pollMs
   const leastMarginMs = Math.max(MARGIN_SHARE * ttlMs, MARGIN_ATTEMPTS * attemptMs)
   const marginMs = options.marginMs ?? leastMarginMs
-  const timing = { ttlMs, renewMs, marginMs, attemptMs, pollMs }
+  const timing = { ttlMs, renewMs, attemptMs, pollMs, marginMs }
   refuseImpossible(timing)
-  if (renewMs < attemptMs)
-    throw new UnusableLeaseTiming(
-      `--lease-renew ${inSeconds(renewMs)} is too short: one renewal may take ${inSeconds(attemptMs)}, ` +
-        'and the next begins after it',
-    )
-  const roomMs = roomFor(renewMs, attemptMs)
-  const leastTtlMs = Math.max(roomMs / (1 - MARGIN_SHARE), roomMs + MARGIN_ATTEMPTS * attemptMs)
-  if (ttlMs < leastTtlMs)
-    throw new UnusableLeaseTiming(
-      `--lease-ttl ${inSeconds(ttlMs)} is too short for --lease-renew ${inSeconds(renewMs)}: at least ` +
-        `${inSeconds(leastTtlMs)}, or one missed renewal would lose the lease`,
-    )
-  if (ttlMs > LONGEST_TTL_MS)
-    throw new UnusableLeaseTiming(
-      `--lease-ttl ${inSeconds(ttlMs)} is too long: at most ${inSeconds(LONGEST_TTL_MS)}, for a crash ` +
-        'leaves the fleet alone that long',
-    )
-  if (marginMs < leastMarginMs || ttlMs - marginMs < roomMs || marginMs > ttlMs / 2)
-    throw new UnusableLeaseTiming(
-      `a margin of ${inSeconds(marginMs)} does not fit a ttl of ${inSeconds(ttlMs)}: from ` +
-        `${inSeconds(leastMarginMs)} to ${inSeconds(Math.min(ttlMs - roomMs, ttlMs / 2))}`,
-    )
+  refuseUnkeepable(timing)
+  // What was not asked for fits: rounding must not say otherwise.
+  if (options.marginMs !== undefined) refuseMargin(timing, leastMarginMs)
   return timing
 }
