@@ -7,8 +7,8 @@ import { makeLogger } from '../../src/telemetry/log.ts'
 import type { Bug } from './bug.ts'
 import type { EngineWorld } from './engine-world.ts'
 import type { FakeDocker } from './fake-docker.ts'
+import type { LeaseWorld } from './lease-world.ts'
 import type { Random } from './random.ts'
-import type { SimLeases } from './sim-leases.ts'
 import type { SimProcess } from './sim-process.ts'
 import { type StoreHooks, storeClient } from './sim-store.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -22,7 +22,7 @@ export interface ControllerParts {
   readonly docker: FakeDocker
   readonly store: Store
   readonly storeHooks: StoreHooks
-  readonly leases: SimLeases
+  readonly leases: LeaseWorld
   readonly vpns: VpnWorld
   readonly engines: EngineWorld
   readonly random: Random

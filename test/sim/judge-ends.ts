@@ -15,16 +15,18 @@ export interface EndsJudge {
   /** A mark as it stands after a write. */
   onMark(mark: Mark, by: string): void
   onForget(id: ContainerId, by: string): void
+  /** The store remembers no more than this. */
+  onOblivion(remaining: ReadonlyMap<ContainerId, Mark>): void
 }
 
 export function judgeEnds(truth: Truth, violate: Violate): EndsJudge {
-  const { marks } = truth
+  const { marks, written } = truth
   /** By when a drain may be cut short, as its first mark promised; a stop's own mark says `now`. */
   const drainedBy = new Map<ContainerId, number>()
 
   /** I7: every stop and remove follows a mark on that id that decides it. Answers what is about to end. */
   function judgeMarked(call: Call): { container: WorldContainer; mark: Mark } | undefined {
-    const mark = marks.get(call.target as ContainerId)
+    const mark = written.get(call.target as ContainerId)
     const container = truth.find(call.target)
     if (container === undefined) return undefined
     if (mark?.stopAt === undefined) {
@@ -79,6 +81,7 @@ export function judgeEnds(truth: Truth, violate: Violate): EndsJudge {
     onMark(mark, by) {
       const before = marks.get(mark.containerId)
       marks.set(mark.containerId, mark)
+      written.set(mark.containerId, mark)
       judgeHardened(mark, before, by)
       const container = truth.find(mark.containerId)
       if (container === undefined || !isAlive(container)) return
@@ -92,6 +95,10 @@ export function judgeEnds(truth: Truth, violate: Violate): EndsJudge {
     onForget(id, by) {
       if (truth.find(id) !== undefined) violate('I7', `${by} forgot ${short(id)}, which exists`)
       marks.delete(id)
+    },
+    onOblivion(remaining) {
+      marks.clear()
+      for (const [id, mark] of remaining) marks.set(id, mark)
     },
   }
 }

@@ -2,13 +2,25 @@ import { isMutation } from '../../src/docker/answer.ts'
 import type { ContainerId } from '../../src/docker/port.ts'
 import { PHASES, type Phase } from '../../src/lifecycle/phase.ts'
 import type { Mark } from '../../src/store/mark.ts'
+import type { FleetMemory } from '../../src/store/store.ts'
 import type { FleetStatus } from '../../src/telemetry/status.ts'
 import type { Call, Effect, Fault } from './fake-docker.ts'
 import { type CreationsJudge, judgeCreations, type Violate } from './judge-creations.ts'
 import { type EndsJudge, judgeEnds } from './judge-ends.ts'
-import type { SimLeases } from './sim-leases.ts'
+import type { LeaseWorld } from './lease-world.ts'
 import type { StoreCall } from './sim-store.ts'
 import { isOurs, short, type Truth } from './truth.ts'
+
+/** The store's methods whose second argument carries an epoch. */
+const WITH_EPOCH: ReadonlySet<string> = new Set([
+  'mark',
+  'noteReady',
+  'forget',
+  'setBackoff',
+  'setRollout',
+  'publish',
+  'dropFleet',
+])
 
 /**
  * Judges every call, effect and write as it happens, against what truly is and never by the controller's own word. The
@@ -19,15 +31,21 @@ export class Judge {
   /** Writes to the store that were more than a status shown again. */
   readonly writes: string[] = []
   readonly #truth: Truth
-  readonly #leases: SimLeases
+  readonly #leases: LeaseWorld
   readonly #creations: CreationsJudge
   readonly #ends: EndsJudge
-  readonly #phases = new Map<ContainerId, Phase>()
+  /** By incarnation of the store: what it forgets of an engine, its phase forgets. */
+  readonly #phases = new Map<string, Map<ContainerId, Phase>>()
+  /** By process, the incarnation that it read last. */
+  readonly #incarnations = new Map<string, string>()
+  /** The largest epoch that was opened or written under since the store last forgot. */
   #epoch = 0
+  /** The latest term that acted. */
+  #acting: { readonly epoch: number; readonly by: string } | undefined
   /** Who opened the latest term. */
   leader: string | undefined
 
-  constructor(truth: Truth, leases: SimLeases) {
+  constructor(truth: Truth, leases: LeaseWorld) {
     this.#truth = truth
     this.#leases = leases
     this.#creations = judgeCreations(truth, this.#violate)
@@ -38,8 +56,9 @@ export class Judge {
     const run = this.#truth.runOf(call.by)
     if (!isMutation(call.verb) || run === undefined) return
     // I7: no call that changes the world is issued without a lease held in that very tick.
-    if (!this.#leases.isHeldBy(call.by))
+    if (!this.#leases.isPromised(call.by))
       this.#violate('I7', `${call.by} issued ${call.verb} ${short(call.target)} without the lease`)
+    this.#judgeTerm(call)
     if (call.verb === 'create') this.#creations.onCreateCall(call, run)
     if (call.verb === 'start') this.#creations.onStartCall(call)
     if (call.verb === 'stop') this.#ends.onStopCall(call)
@@ -58,7 +77,7 @@ export class Judge {
       this.#creations.onBirth(effect)
     }
     // A dead one that is started again, by a call that lands late or by hand, begins anew.
-    if (verb === 'start') this.#phases.delete(container.id)
+    if (verb === 'start') for (const phases of this.#phases.values()) phases.delete(container.id)
     if (this.#truth.runOf(name) === undefined) return
     // I8: what is not ours is never touched.
     if (!isOurs(container, this.#truth.fleet.name))
@@ -69,35 +88,75 @@ export class Judge {
 
   onStoreWrite({ method, args, by, isWrite }: StoreCall, result: unknown): void {
     if (isWrite && method !== 'publish') this.writes.push(method)
+    if (method === 'readFleet') this.#incarnations.set(by, (result as FleetMemory).incarnation)
     if (method === 'openTerm') {
       this.#judgeEpoch(result as number, by, true)
       this.leader = by
     }
+    const epoch = method === 'mark' ? (args[1] as Mark).epoch : args[1]
+    if (WITH_EPOCH.has(method)) this.#judgeEpoch(epoch as number, by, false)
     if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus, by)
     if (method === 'mark') this.#ends.onMark(result as Mark, by)
     if (method === 'forget') this.#ends.onForget(args[2] as ContainerId, by)
+  }
+
+  /** I5: a running session keeps its place, unless its engine is given up or its drain is over. */
+  onTurnedAway(engine: ContainerId, what: string): void {
+    const mark = this.#truth.marks.get(engine)
+    if (mark?.kind !== 'failed' && mark?.stopAt === undefined) this.#violate('I5', what)
+  }
+
+  /** The store began another incarnation: what it forgot may be written anew. */
+  onOblivion(remaining: ReadonlyMap<ContainerId, Mark>): void {
+    this.#epoch = 0
+    this.#ends.onOblivion(remaining)
   }
 
   readonly #violate: Violate = (invariant, what) => {
     this.violations.push(`${invariant}: ${what}`)
   }
 
-  /** I6: epochs only grow. */
+  /**
+   * I6: terms act in the order of their epochs, and no two under one. Whose lease the servers have forgotten may act
+   * beside its successor until its own deadline: then marks and names are what counts.
+   */
+  #judgeTerm({ by, epoch = 0, verb }: Call): void {
+    const before = this.#acting
+    if (before !== undefined && before.by !== by) {
+      const isLate = epoch < before.epoch && this.#leases.holder() === by
+      if (isLate || epoch === before.epoch)
+        this.#violate(
+          'I6',
+          `${by} did ${verb} under epoch ${epoch}, ${before.by} under ${before.epoch}`,
+        )
+    }
+    if (epoch >= (before?.epoch ?? 0)) this.#acting = { epoch, by }
+  }
+
+  /** I6: the store takes writes only under epochs that grow. */
   #judgeEpoch(epoch: number, by: string, isNew: boolean): void {
     if (isNew ? epoch <= this.#epoch : epoch < this.#epoch)
       this.#violate('I6', `${by} writes under epoch ${epoch}, ${this.#epoch} was opened before`)
     this.#epoch = Math.max(this.#epoch, epoch)
   }
 
+  #phasesAs(incarnation: string): Map<ContainerId, Phase> {
+    const known = this.#phases.get(incarnation)
+    if (known !== undefined) return known
+    const fresh = new Map<ContainerId, Phase>()
+    this.#phases.set(incarnation, fresh)
+    return fresh
+  }
+
   /** I6: the phases of a container, as published, only move forwards. */
   #judgeStatus(status: FleetStatus, by: string): void {
-    this.#judgeEpoch(status.epoch, by, false)
+    const phases = this.#phasesAs(this.#incarnations.get(by) ?? '')
     for (const { containerId, phase, name } of status.engines) {
       if (containerId === undefined) continue
-      const before = this.#phases.get(containerId)
+      const before = phases.get(containerId)
       if (before !== undefined && PHASES.indexOf(phase) < PHASES.indexOf(before))
         this.#violate('I6', `${name} (${short(containerId)}) went from ${before} to ${phase}`)
-      this.#phases.set(containerId, phase)
+      phases.set(containerId, phase)
     }
   }
 }

@@ -1,14 +1,13 @@
 import type { ContainerId } from '../../src/docker/port.ts'
-import type { ControllerRun } from './controller-process.ts'
 import type { WorldContainer } from './fake-docker.ts'
+import { LEASE_MISADVENTURES, mendLeases } from './lease-misadventures.ts'
+import { later, type Misadventure, onController } from './misadventure.ts'
 import { PEERS } from './network.ts'
 import { editFleet } from './sim-fleet.ts'
+import { STORE_MISADVENTURES } from './store-misadventures.ts'
 import { isOurs } from './truth.ts'
 import type { World } from './world.ts'
 import { isAlive } from './world-container.ts'
-
-/** Things that happen to a world, by chance. Each does nothing where it does not apply. */
-type Misadventure = (world: World) => void | Promise<void>
 
 function ours(world: World): readonly WorldContainer[] {
   return world.docker.world().filter((each) => isOurs(each, world.fleet().name))
@@ -26,12 +25,6 @@ function someNode(world: World): string | undefined {
 
 const exists = (world: World, name: string) => world.docker.world().some((c) => c.name === name)
 
-/** After a while, unless all has become calm. */
-function later(world: World, ms: readonly [number, number], act: () => void): void {
-  const timer = world.clock.timer(world.random.int(...ms), act)
-  world.pending.push(timer)
-}
-
 function onNode(act: (world: World, name: string) => void): Misadventure {
   return (world) => {
     const name = someNode(world)
@@ -43,13 +36,6 @@ function onEngine(act: (world: World, engine: WorldContainer) => void): Misadven
   return (world) => {
     const engine = someone(world)
     if (engine !== undefined) act(world, engine)
-  }
-}
-
-function onController(act: (world: World, run: ControllerRun) => void): Misadventure {
-  return (world) => {
-    const runs = world.controllers()
-    if (runs.length > 0) act(world, world.random.pick(runs))
   }
 }
 
@@ -168,12 +154,8 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
   viewers: async (world) => {
     for (let i = 0; i < 5; i++) await world.viewers.come(world.random.int(2_000, 60_000))
   },
-  'lease server away': (world) => {
-    world.leases.isAway = true
-    later(world, [500, 15_000], () => {
-      world.leases.isAway = false
-    })
-  },
+  ...LEASE_MISADVENTURES,
+  ...STORE_MISADVENTURES,
   'controller dies': onController((_, run) => run.kill()),
   'controller ends': onController((_, run) => {
     if (run.process.state === 'running') void run.end()
@@ -182,14 +164,17 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
     process.pause()
     later(world, [100, 20_000], () => process.resume(world.random.pick(['io', 'timers'])))
   }),
-  'controller is cut off': onController((world, { process }) => {
-    const { network, random } = world
+  'controller is cut off': onController((world, { process: { name } }) => {
+    const { network, random, leases } = world
     const peers = random.chance(0.3) ? PEERS : [random.pick(PEERS)]
-    world.say(process.name, `is cut off from ${peers}`)
-    for (const peer of peers) network.setCut(process.name, peer, true)
-    later(world, [200, 20_000], () => {
-      for (const peer of peers) network.setCut(process.name, peer, false)
-    })
+    const servers = leases.servers.map((_, k) => k).filter(() => random.chance(0.5))
+    world.say(name, `is cut off from ${peers}, lease servers ${servers}`)
+    const set = (isCut: boolean) => {
+      for (const peer of peers) network.setCut(name, peer, isCut)
+      for (const k of servers) leases.setCut(name, k, isCut)
+    }
+    set(true)
+    later(world, [200, 20_000], () => set(false))
   }),
 }
 
@@ -224,11 +209,12 @@ export function drawNames(world: World): readonly string[] {
 
 /** All faults and edits end: nodes run, ways are open, foreign containers in the fleet's names are gone. */
 export async function calm(world: World): Promise<void> {
-  const { docker, vpns, engines, leases, network, store, viewers } = world
+  const { docker, vpns, engines, memory, network, store, viewers } = world
   const fleet = world.fleet().name
   for (const timer of world.pending.splice(0)) timer[Symbol.dispose]()
   docker.setDown(false)
-  leases.isAway = false
+  mendLeases(world)
+  memory.state = 'up'
   network.mend()
   wayBack(world)
   for (const run of world.controllers()) run.process.resume()

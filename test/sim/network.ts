@@ -1,5 +1,5 @@
-/** Whom a controller talks to. */
-export const PEERS = ['docker', 'store', 'leases'] as const
+/** Whom a controller talks to, beside the lease servers: which may be cut off one by one. */
+export const PEERS = ['docker', 'store'] as const
 export type Peer = (typeof PEERS)[number]
 
 /** Which process is cut off from whom. */

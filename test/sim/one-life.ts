@@ -70,7 +70,7 @@ export async function liveThrough(incident?: Incident, bug?: Bug): Promise<Life>
     say: (who, line) => void trace.push(`${who} ${line}`),
     bug,
     // A file's lock outlasts a pause; a server's lease does not.
-    isLock: incident?.what !== 'pause' && incident?.what !== 'pauseAtLook',
+    leaseServers: incident?.what === 'pause' || incident?.what === 'pauseAtLook' ? 1 : 0,
   })
   let count = 0
   let struck = ''

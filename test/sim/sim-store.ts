@@ -2,6 +2,7 @@ import { StoreUnavailable } from '../../src/store/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Clock } from '../../src/time/clock.ts'
 import type { SimProcess } from './sim-process.ts'
+import type { StoreWorld } from './store-world.ts'
 
 type Method = Exclude<keyof Store, symbol>
 
@@ -51,7 +52,11 @@ export interface StoreHooks {
   /** ms on the way there, and as long back. */
   latencyMs(): number
   readonly clock: Clock
+  readonly server: Pick<StoreWorld, 'state' | 'whenUp'>
 }
+
+/** A client gives up on an answer then, ms. */
+const LIMIT_MS = 1_000
 
 type AnyMethod = (...args: unknown[]) => Promise<unknown>
 
@@ -65,7 +70,7 @@ const whenRunning = (process: SimProcess) =>
 export function storeClient(
   store: Store,
   process: SimProcess,
-  { before, after, latencyMs, clock }: StoreHooks,
+  { before, after, latencyMs, clock, server }: StoreHooks,
 ): Store {
   const travel = async (ms: number) => {
     if (ms > 0) await clock.sleep(ms)
@@ -78,11 +83,14 @@ export function storeClient(
     if (fate === 'stalls') await whenRunning(process)
     const ms = fate === 'diesAfter' ? 0 : latencyMs()
     await travel(ms)
-    if (fate !== 'fails') {
-      const outcome = await carryOut(store, about, after)
+    if (fate !== 'fails' && server.state !== 'refuses') {
+      const done = server.whenUp().then(() => carryOut(store, about, after))
+      const isLate = server.state === 'frozen'
+      const limit = isLate ? process.clock.sleep(LIMIT_MS) : undefined
+      const outcome = await (limit === undefined ? done : Promise.race([done, limit]))
       await travel(ms)
       await whenRunning(process)
-      if (fate !== 'losesReply') return outcome()
+      if (outcome !== undefined && fate !== 'losesReply') return outcome()
     }
     await whenRunning(process)
     const how = fate === 'fails' ? 'not carried out' : 'no reply'

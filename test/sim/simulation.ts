@@ -54,10 +54,10 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     ? (who: string, line: string) =>
         void trace.push(`${stamp(clock?.monotonic() ?? 0)} ${who.padEnd(13)} ${line}`)
     : () => {}
-  const isLock = random.chance(0.3)
-  const size = isLock ? 1 : random.pick([1, 2, 2, 3])
+  const leaseServers = random.pick([0, 0, 1, 1, 3])
+  const size = leaseServers === 0 ? 1 : random.pick([1, 2, 2, 3])
   await using world = await makeWorld({
-    ...{ fleet, random: random.fork('world'), say, bug, isLock, size },
+    ...{ fleet, random: random.fork('world'), say, bug, leaseServers, size },
   })
   clock = world.clock
   say('seed', `${seed}: ${JSON.stringify(fleet)}`)
@@ -80,7 +80,7 @@ async function storm(world: World, seed: number): Promise<void> {
   const random = makeRandom(seed).fork('storm')
   const climate = drawClimate(random)
   const misfortune = makeMisfortune(climate, random.fork('misfortune'))
-  world.say('seed', JSON.stringify(climate))
+  world.say('seed', JSON.stringify({ ...climate, leaseServers: world.leases.servers.length }))
   world.restock()
   if (random.chance(0.5)) await run(world, random.int(0, 20_000))
   world.fate = {

@@ -23,7 +23,7 @@ it('starts no engine whose create was so slow that its node is another one meanw
     random,
     say: () => {},
     bug: undefined,
-    isLock: true,
+    leaseServers: 0,
   })
   const { clock, docker, vpns } = world
   world.fate.docker = ({ verb }) =>

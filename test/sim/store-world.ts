@@ -1,7 +1,9 @@
+import type { ContainerId } from '../../src/docker/port.ts'
 import { type Database, openDatabase } from '../../src/store/embedded/database.ts'
-import { beginIncarnation } from '../../src/store/embedded/memory.ts'
+import { beginIncarnation, readFleet } from '../../src/store/embedded/memory.ts'
 import { MIGRATIONS } from '../../src/store/embedded/schema.ts'
 import { embeddedStore } from '../../src/store/embedded/store.ts'
+import type { Mark } from '../../src/store/mark.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Clock } from '../../src/time/clock.ts'
 
@@ -9,6 +11,9 @@ type Row = Readonly<Record<string, number | string | null>>
 
 /** All that a store remembered at one moment. */
 export type Copy = ReadonlyMap<string, readonly Row[]>
+
+/** Nothing. */
+export const BLANK: Copy = new Map()
 
 /** Not remembered: which incarnation it is. */
 const OWN_TABLES: ReadonlySet<string> = new Set(['meta'])
@@ -34,20 +39,32 @@ function fill(database: Database, copy: Copy): void {
   })
 }
 
+/** Whether it answers; `frozen`: what is sent meanwhile is carried out when it goes on. */
+export type StoreState = 'up' | 'refuses' | 'frozen'
+
+export interface StoreWorldParts {
+  readonly clock: Pick<Clock, 'now'>
+  readonly onState: (state: StoreState) => void
+  /** It has begun another incarnation. */
+  readonly onOblivion: () => void
+}
+
 /**
  * The one store of a world, as a server that may be restarted empty, flushed, or replaced by a copy that misses the last
  * writes: then it begins another incarnation, and its clients go on against that.
  */
 export class StoreWorld implements AsyncDisposable {
-  readonly #clock: Pick<Clock, 'now'>
+  readonly #parts: StoreWorldParts
+  #state: StoreState = 'up'
+  #waiting: (() => void)[] = []
   #database: Database
   #current: Store
   #incarnation = 0
   /** Whatever is the store now. */
   readonly store: Store
 
-  constructor(clock: Pick<Clock, 'now'>) {
-    this.#clock = clock
+  constructor(parts: StoreWorldParts) {
+    this.#parts = parts
     this.#database = this.#open()
     this.#current = embeddedStore(this.#database)
     this.store = new Proxy(this.#current, {
@@ -55,9 +72,25 @@ export class StoreWorld implements AsyncDisposable {
     })
   }
 
-  /** 1, 2, 3 … */
-  get incarnation(): number {
-    return this.#incarnation
+  get state(): StoreState {
+    return this.#state
+  }
+
+  set state(state: StoreState) {
+    if (state === this.#state) return
+    this.#state = state
+    this.#parts.onState(state)
+    if (state !== 'frozen') for (const goOn of this.#waiting.splice(0)) goOn()
+  }
+
+  /** Resolves when it can carry something out. */
+  whenUp(): Promise<void> {
+    if (this.#state !== 'frozen') return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  marks(fleet: string): ReadonlyMap<ContainerId, Mark> {
+    return this.#database.read((sql) => readFleet(sql, fleet, this.#parts.clock.now())).marks
   }
 
   copy(): Copy {
@@ -72,6 +105,7 @@ export class StoreWorld implements AsyncDisposable {
     this.#database = this.#open()
     fill(this.#database, copy)
     this.#current = embeddedStore(this.#database)
+    this.#parts.onOblivion()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -83,7 +117,7 @@ export class StoreWorld implements AsyncDisposable {
     const name = `incarnation-${++this.#incarnation}`
     database.write('volatile', (sql) => {
       for (const step of MIGRATIONS) sql.script(step)
-      beginIncarnation(sql, () => name, this.#clock.now())
+      beginIncarnation(sql, () => name, this.#parts.clock.now())
     })
     return database
   }

@@ -60,6 +60,8 @@ export class Truth {
   #wayBackAt = -Infinity
   /** What stands in the store. Owned by the judge of ends. */
   readonly marks = new Map<ContainerId, Mark>()
+  /** The last that was ever written on each, be it that the store has forgotten. Owned by the judge of ends. */
+  readonly written = new Map<ContainerId, Mark>()
 
   constructor(parts: TruthParts) {
     this.#parts = parts
@@ -185,7 +187,7 @@ export class Truth {
 
   /** Whether nothing that DESIGN calls dead can be said of it. */
   isSurelyLive(container: WorldContainer): boolean {
-    if (this.marks.get(container.id)?.kind === 'failed' || container.error !== '') return false
+    if (this.written.get(container.id)?.kind === 'failed' || container.error !== '') return false
     if (container.state === 'created') return this.hasLivingNode(container)
     return isAlive(container) && this.wasWell(container)
   }

@@ -10,10 +10,10 @@ import { EngineWorld } from './engine-world.ts'
 import { type FakeDocker, makeFakeDocker } from './fake-docker.ts'
 import { CALM, delayOf, type Fate } from './fate.ts'
 import { Judge } from './judge.ts'
+import { type LeaseWorld, lockedLeases, servedLeases } from './lease-world.ts'
 import { Network } from './network.ts'
 import type { Random } from './random.ts'
 import { IMAGES } from './sim-fleet.ts'
-import { SimLeases } from './sim-leases.ts'
 import type { StoreHooks } from './sim-store.ts'
 import { StoreWorld } from './store-world.ts'
 import { makeStrike } from './strike.ts'
@@ -29,8 +29,8 @@ export interface WorldParts {
   readonly random: Random
   readonly say: Say
   readonly bug: Bug | undefined
-  /** Whether the lease is a file's lock, or a server's lease that lapses. */
-  readonly isLock: boolean
+  /** How many servers keep the lease; 0: it is a file's lock. */
+  readonly leaseServers: number
   /** How many controllers there should be; default one. */
   readonly size?: number
 }
@@ -46,7 +46,7 @@ export interface World {
   readonly vpns: VpnWorld
   readonly engines: EngineWorld
   readonly viewers: Viewers
-  readonly leases: SimLeases
+  readonly leases: LeaseWorld
   readonly truth: Truth
   readonly judge: Judge
   readonly random: Random
@@ -73,10 +73,30 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   const { random, say, bug } = parts
   const clock = makeVirtualClock()
   const docker = makeFakeDocker({ clock, random: random.fork('docker'), ...IMAGES_OF_WORLD })
-  const memory = new StoreWorld(clock)
+  const memory = new StoreWorld({
+    clock,
+    onState: (state) => {
+      if (state === 'up') viewers.storeReturned()
+      else viewers.storeLeft()
+    },
+    onOblivion: () => {
+      viewers.storeLeft()
+      viewers.storeReturned()
+      judge.onOblivion(memory.marks(parts.fleet.name))
+    },
+  })
   const store = bug?.store?.(memory.store) ?? memory.store
   const network = new Network()
-  const leases = new SimLeases(clock, parts.isLock, network)
+  const runs = new Map<string, ControllerRun>()
+  const runOf = (process: string) => runs.get(process)
+  const strike = makeStrike({ clock, random, say, runOf, fate: () => world.fate })
+  const leases =
+    parts.leaseServers === 0
+      ? lockedLeases()
+      : servedLeases({
+          ...{ clock, random: random.fork('leases'), count: parts.leaseServers },
+          onSent: ({ name }) => strike.atLook(name, 'lease request'),
+        })
   const engines = new EngineWorld({ docker, clock, random: random.fork('engines') })
   const names = parts.fleet.vpn.nodes.map(({ name }) => name)
   const vpns: VpnWorld = new VpnWorld({
@@ -93,9 +113,14 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       truth.onTunnel(change)
     },
   })
-  const viewers = new Viewers({ store, docker, engines, clock, random: random.fork('viewers') })
-  const runs = new Map<string, ControllerRun>()
-  const runOf = (process: string) => runs.get(process)
+  const nameOf = (id: string) => truth.find(id)?.name ?? id
+  const viewers = new Viewers({
+    ...{ store, docker, clock, random: random.fork('viewers') },
+    onOverbooked: (engine) =>
+      judge.violations.push(`I3: ${nameOf(engine)} was promised to too many`),
+    onTurnedAway: ({ engine, id }, answer) =>
+      judge.onTurnedAway(engine, `${id} on ${nameOf(engine)} was answered ${answer}`),
+  })
   const truth = new Truth({ docker, clock, engines, viewers, runOf })
   const judge = new Judge(truth, leases)
   let fleet = parts.fleet
@@ -110,8 +135,6 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     declaredIn: 'sim.yaml:1',
     conditions: [],
   })
-
-  const strike = makeStrike({ clock, random, say, runOf, fate: () => world.fate })
 
   docker.fault = (call) => {
     const isChange = isMutation(call.verb)
@@ -140,7 +163,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   }
   const storeHooks: StoreHooks = {
     before({ method, by, isWrite }) {
-      if (network.isCut(by, 'store')) return 'fails'
+      if (network.isCut(by, 'store') || memory.state === 'refuses') return 'fails'
       const struck = isWrite ? strike.atChange(by, `store ${method}`) : undefined
       if (struck !== undefined) return STORE_FATES[struck]
       const fate = world.fate.store(isWrite)
@@ -150,6 +173,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     after: (call, result) => judge.onStoreWrite(call, result),
     latencyMs: () => world.fate.storeLatencyMs(),
     clock,
+    server: memory,
   }
 
   const world: World = {
