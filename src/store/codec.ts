@@ -9,6 +9,7 @@ import type {
   Backoff,
   Endpoint,
   EngineNote,
+  Replica,
   RolloutNote,
   StreamLoad,
   UserRequest,
@@ -138,6 +139,13 @@ const eventSchema = z.object({
   reconcileId: absent(z.string()),
 })
 
+const replicaSchema = z.looseObject({
+  holder: z.string(),
+  startedAt: z.number(),
+  declares: z.record(z.string(), z.looseObject({ hash: z.string(), source: z.string() })),
+  leads: z.record(z.string(), z.looseObject({ epoch, leaseMs: z.number().nullable() })),
+})
+
 /** Reads one stored mark. */
 export function parseMark(value: unknown): Mark {
   const { stopAt, ...mark } = markSchema.parse(value)
@@ -196,4 +204,9 @@ export function parseEndpoints(text: string): readonly Endpoint[] {
 /** Reads one recorded event. */
 export function parseEvent(value: unknown): FleetEvent {
   return eventSchema.parse(value)
+}
+
+/** Reads what a replica said of itself from JSON text. */
+export function parseReplica(text: string): Replica {
+  return replicaSchema.parse(JSON.parse(text))
 }

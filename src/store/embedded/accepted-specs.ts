@@ -1,10 +1,8 @@
 import { z } from 'zod'
 import { parseAcceptedSpec } from '../codec.ts'
+import { GENERATIONS_KEPT } from '../limits.ts'
 import type { AcceptedSpec } from '../store.ts'
 import type { Sql } from './database.ts'
-
-/** Generations kept per fleet: enough to recognise a file that equals an earlier one, bounded for ever. */
-const GENERATIONS_KEPT = 50
 
 const generationSchema = z.object({ generation: z.number() })
 
@@ -29,13 +27,15 @@ export function generationsOf(sql: Sql, fleet: string, hash: string): readonly n
   return rows.map((row) => generationSchema.parse(row).generation)
 }
 
-/** Compare-and-set: only the generation after the highest one is taken. */
+/** Compare-and-set: only the generation after the highest one is taken, or any where none is remembered. */
 export function acceptSpec(sql: Sql, spec: AcceptedSpec): boolean {
   const row = sql.get(
-    'SELECT coalesce(max(generation), 0) AS generation FROM accepted_spec WHERE fleet = ?',
+    `SELECT generation FROM accepted_spec WHERE fleet = ? ORDER BY generation DESC LIMIT 1`,
     spec.fleet,
   )
-  if (generationSchema.parse(row).generation !== spec.generation - 1) return false
+  if (row !== undefined && generationSchema.parse(row).generation !== spec.generation - 1) {
+    return false
+  }
   sql.run(
     `INSERT INTO accepted_spec (fleet, generation, hash, document, source, accepted_at)
      VALUES (?, ?, ?, ?, ?, ?)`,

@@ -1,14 +1,9 @@
 import { z } from 'zod'
 import type { FleetEvent, NewFleetEvent } from '../../telemetry/event.ts'
 import { parseEvent } from '../codec.ts'
+import { DEFAULT_EVENTS, EVENTS_KEPT, FOLD_WITHIN_MS } from '../limits.ts'
 import type { EventQuery } from '../store.ts'
 import type { Sql } from './database.ts'
-
-/** Events kept over all fleets: days of quiet, or about an hour of the worst churn, in some 2 MB. */
-const EVENTS_KEPT = 5000
-/** A repeat this soon after the last one is folded into it, ms. */
-const FOLD_WITHIN_MS = 600_000
-const DEFAULT_LIMIT = 200
 
 const earlierSchema = z.object({
   sequence: z.number(),
@@ -76,7 +71,7 @@ export function readEvents(sql: Sql, query: EventQuery): readonly FleetEvent[] {
      ORDER BY sequence DESC LIMIT ?3`,
     query.fleet ?? null,
     query.after ?? 0,
-    Math.max(0, Math.trunc(query.limit ?? DEFAULT_LIMIT)),
+    Math.max(0, Math.trunc(query.limit ?? DEFAULT_EVENTS)),
   )
   return rows.map(parseEvent).reverse()
 }

@@ -3,15 +3,24 @@ import { formatRequest } from '../codec.ts'
 import type { UserRequest } from '../store.ts'
 import type { Sql } from './database.ts'
 
-/** Keeps a request; one that is kept already keeps its place. */
-export function addRequest(sql: Sql, fleet: string, request: UserRequest): void {
-  const body = formatRequest(request)
-  sql.run('INSERT OR IGNORE INTO request (fleet, body) VALUES (?, ?)', fleet, body)
+/** Keeps a request; one that is kept already keeps its place. Answers whether anything changed. */
+export function addRequest(sql: Sql, fleet: string, request: UserRequest): boolean {
+  const added = sql.get(
+    'INSERT OR IGNORE INTO request (fleet, body) VALUES (?, ?) RETURNING 1',
+    fleet,
+    formatRequest(request),
+  )
+  return added !== undefined
 }
 
-/** Takes a request back. One that is not there is fine. */
-export function removeRequest(sql: Sql, fleet: string, request: UserRequest): void {
-  sql.run('DELETE FROM request WHERE fleet = ? AND body = ?', fleet, formatRequest(request))
+/** Takes a request back. One that is not there is fine. Answers whether anything changed. */
+export function removeRequest(sql: Sql, fleet: string, request: UserRequest): boolean {
+  const removed = sql.get(
+    'DELETE FROM request WHERE fleet = ? AND body = ? RETURNING 1',
+    fleet,
+    formatRequest(request),
+  )
+  return removed !== undefined
 }
 
 /** A request to drain a container that is gone is done. */

@@ -1,14 +1,13 @@
 import { z } from 'zod'
 import type { ContainerId } from '../../docker/port.ts'
+import { LAPSED_KEPT_MS } from '../limits.ts'
 import { RESERVATION_TTL_MS, type Reservation } from '../store.ts'
 import type { Sql } from './database.ts'
 import { findMark } from './memory.ts'
 
-/** How long a lapsed reservation is remembered, so that its holder can take it up again after an outage, ms. */
-const LAPSED_KEPT_MS = 10 * RESERVATION_TTL_MS
-
 const heldSchema = z.object({ containerId: z.string(), holder: z.string(), state: z.string() })
 const countSchema = z.object({ count: z.number() })
+const birthSchema = z.object({ bornAt: z.number() })
 
 type Held = z.output<typeof heldSchema>
 
@@ -41,12 +40,22 @@ function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId): num
   return countSchema.parse(row).count
 }
 
+/** Whether sessions may still run that the store has never heard of, or has forgotten. */
+function isYoung(sql: Sql, nowMs: number): boolean {
+  // A clock that was put back: count from now, lest claims wait for it to catch up.
+  sql.run('UPDATE meta SET born_at = ?1 WHERE born_at > ?1', nowMs)
+  const { bornAt } = birthSchema.parse(sql.get('SELECT born_at AS bornAt FROM meta'))
+  return nowMs < bornAt + RESERVATION_TTL_MS
+}
+
 /**
  * Reserves or renews, in one transaction (I3, I7):
  * - A renewal in time is always granted, on a marked engine too: a draining engine must not seem idle while its streams
  *   still run (I5), and the session is already counted.
  * - A lapsed one is granted again if there is room, on a draining engine too unless its stop is decided: the session was
  *   admitted before the mark. A failed engine takes nothing back.
+ * - While the store is young, an active one that it does not know counts as lapsed: its holder asserts what the store
+ *   may have forgotten. A pending one is `unsettled`: whether there is room is not known yet.
  * - Anything else is a new claim: refused by any mark, and by a full engine.
  * - An id that another holder has, and that has not lapsed, is taken: answered as `full`.
  */
@@ -56,16 +65,20 @@ export function reserve(
   wanted: Reservation,
   maxStreams: number,
   nowMs: number,
-): 'reserved' | 'full' | 'marked' {
+): 'reserved' | 'full' | 'marked' | 'unsettled' {
   lapse(sql, nowMs)
   const held = findHeld(sql, fleet, wanted.id)
   const isLive = held !== undefined && held.state !== 'lapsed'
   if (isLive && held.holder !== wanted.holder) return 'full'
   const isSame = held?.holder === wanted.holder && held.containerId === wanted.containerId
   if (!(isSame && isLive)) {
+    const young = isYoung(sql, nowMs)
+    const isAssertion = young && wanted.state === 'active'
     const mark = findMark(sql, fleet, wanted.containerId)
-    const mayReturn = isSame && mark?.kind === 'draining' && mark.stopAt === undefined
+    const mayReturn =
+      (isSame || isAssertion) && mark?.kind === 'draining' && mark.stopAt === undefined
     if (mark !== undefined && !mayReturn) return 'marked'
+    if (young && !isAssertion) return 'unsettled'
     if (othersOn(sql, fleet, wanted.id, wanted.containerId) >= maxStreams) return 'full'
   }
   write(sql, fleet, wanted)

@@ -66,25 +66,25 @@ export function embeddedStore(database: Database): Store {
       write('durable', (sql) => {
         fence(sql, fleet, epoch)
         dropFleet(sql, fleet)
+        revision += 1
       }),
 
     addRequest: async (fleet, request) =>
       write('durable', (sql) => {
-        addRequest(sql, fleet, request)
-        revision += 1
+        if (addRequest(sql, fleet, request)) revision += 1
       }),
     removeRequest: async (fleet, request) =>
       write('durable', (sql) => {
-        removeRequest(sql, fleet, request)
-        revision += 1
+        if (removeRequest(sql, fleet, request)) revision += 1
       }),
 
     acceptedSpecs: async () => read(acceptedSpecs),
     generationsOf: async (fleet, hash) => read((sql) => generationsOf(sql, fleet, hash)),
     acceptSpec: async (spec) =>
       write('durable', (sql) => {
-        revision += 1
-        return acceptSpec(sql, spec)
+        const isAccepted = acceptSpec(sql, spec)
+        if (isAccepted) revision += 1
+        return isAccepted
       }),
 
     announce: async (replica) => read((sql) => glance(sql, replica, revision)),

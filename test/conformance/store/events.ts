@@ -6,7 +6,8 @@ const MINUTE = 60_000
 /** Events: numbered, folded, bounded. */
 export function describeEvents(open: OpenStore): void {
   it('gives events back whole, oldest first, under growing numbers', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     const full = event({ vpn: 'gluetun-a', containerId: id('a'), epoch, reconcileId: 'r-1' })
     await store.appendEvents([event({ message: 'first', slot: undefined }), full])
@@ -22,7 +23,8 @@ export function describeEvents(open: OpenStore): void {
   })
 
   it('folds repeats within ten minutes into one, with a count, a new number and the latest details', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     await store.appendEvents([event(), event({ slot: '1' })])
     const before = await store.events({})
     await store.appendEvents([event({ at: T0 + 9 * MINUTE, reconcileId: 'r-2' })])
@@ -37,13 +39,15 @@ export function describeEvents(open: OpenStore): void {
   })
 
   it('folds repeats that arrive in one call', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     await store.appendEvents([event(), event(), event()])
     expect((await store.events({})).map(({ count }) => count)).toEqual([3])
   })
 
   it('keeps apart what differs in fleet, slot, reason or message, or lies more than ten minutes apart', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     await store.appendEvents([
       event(),
       event({ fleet: 'away' }),
@@ -57,7 +61,8 @@ export function describeEvents(open: OpenStore): void {
   })
 
   it('answers the newest so many, of one fleet, after a number', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const numbers = Array.from({ length: 250 }, (_, n) => n)
     await store.appendEvents(numbers.map((n) => event({ message: `m${n}` })))
     await store.appendEvents([event({ fleet: 'away' })])
@@ -72,7 +77,8 @@ export function describeEvents(open: OpenStore): void {
   })
 
   it('keeps a bounded number, and never uses a number twice', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const batch = (from: number) =>
       Array.from({ length: 3000 }, (_, n) => event({ message: `m${from + n}` }))
     await store.appendEvents(batch(0))
@@ -88,7 +94,8 @@ export function describeEvents(open: OpenStore): void {
   })
 
   it('takes an empty list', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     await store.appendEvents([])
     expect(await store.events({})).toEqual([])
   })

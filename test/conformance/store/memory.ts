@@ -19,7 +19,8 @@ const READY = { specHash: 'h', failedStarts: 2, lastFailure: 'exit 1', lastFailu
 /** What one fleet's planning remembers. */
 export function describeMemory(open: OpenStore): void {
   it('remembers nothing of a fleet it never heard of, but says which incarnation it is', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const memory = await store.readFleet('nobody', T0)
     expect(memory.incarnation).not.toBe('')
     expect(memory.bornAt).toBeGreaterThan(0)
@@ -29,7 +30,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('hardens a mark: to failed, to an earlier deadline, to a time of stopping (I7)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     await store.mark(FLEET, draining(epoch))
     await store.mark(FLEET, draining(epoch, { at: T0 + 9, deadlineAt: T0 + 5 }))
@@ -52,7 +54,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('never softens a mark, whatever a later term writes (I6)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const first = await leadFrom(store)
     const failed = draining(first, { kind: 'failed', reason: 'EngineFailed', stopAt: T0 })
     await store.mark(FLEET, failed)
@@ -62,7 +65,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('keeps the first time an engine was ready (I6)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     await store.noteReady(FLEET, epoch, id('a'), T0 + 1)
     await store.noteReady(FLEET, epoch, id('a'), T0 + 2)
@@ -72,7 +76,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('keeps and clears back-off per slot, fractions of a ms included', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     const backoff = { failures: 3, notBefore: T0 + 8123.456, containerId: id('a') }
     await store.setBackoff(FLEET, epoch, '0', { ...backoff, failures: 2 })
@@ -83,7 +88,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('keeps and clears the rollout note', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     await store.setRollout(FLEET, epoch, READY)
     expect((await store.readFleet(FLEET, T0)).rollout).toEqual(READY)
@@ -92,7 +98,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('keeps a request once, in the order of asking, until it is taken back', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const cordon: UserRequest = { kind: 'cordon', node: 'gluetun-a' }
     const requests: UserRequest[] = [
       cordon,
@@ -109,7 +116,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('forgets of one container everything, and of the others nothing', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     for (const containerId of [id('a'), id('b')]) {
       await store.reserve(FLEET, session(containerId, { containerId }), 2, T0)
@@ -126,7 +134,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('shows what was published last, per fleet', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     const away = await store.openTerm('away', 'host:1', 0, T0)
     await store.publish(FLEET, epoch, fleetStatus(epoch, { ready: 0 }), [])
@@ -148,7 +157,8 @@ export function describeMemory(open: OpenStore): void {
   })
 
   it('drops of a deleted fleet all but its events and its epoch (I6)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epoch = await leadFrom(store)
     await store.mark(FLEET, draining(epoch))
     await store.noteReady(FLEET, epoch, id('a'), T0)

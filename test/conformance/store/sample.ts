@@ -5,8 +5,20 @@ import type { AcceptedSpec, Endpoint, Reservation, Store } from '../../../src/st
 import type { NewFleetEvent } from '../../../src/telemetry/event.ts'
 import type { FleetStatus } from '../../../src/telemetry/status.ts'
 
-/** Opens a new, empty store of the kind under test. */
-export type OpenStore = () => Promise<Store>
+/** A store of the kind under test, and the time that it lives in. */
+export interface StoreBench extends AsyncDisposable {
+  readonly store: Store
+  /** Unix ms as the store's callers have it. */
+  now(): number
+  /** Lets so much time pass: an invented clock moves on, or the test waits. */
+  pass(ms: number): Promise<void>
+}
+
+/** `settled`: old enough to know every session that may run. */
+export type StoreAge = 'new' | 'settled'
+
+/** Opens an empty store of the kind under test, a new one by default. */
+export type OpenStore = (age?: StoreAge) => Promise<StoreBench>
 
 /** Some moment of 2026 at which the suite's tests begin. */
 export const T0 = 1_780_000_000_000

@@ -4,8 +4,8 @@ import { acceptedSpec, FLEET, type OpenStore } from './sample.ts'
 /** Accepted specs: generations by compare-and-set. */
 export function describeAcceptedSpecs(open: OpenStore): void {
   it('accepts only the generation that follows the highest one', async () => {
-    await using store = await open()
-    expect(await store.acceptSpec(acceptedSpec(2))).toBe(false)
+    await using bench = await open()
+    const { store } = bench
     expect(await store.acceptSpec(acceptedSpec(1))).toBe(true)
     expect(await store.acceptSpec(acceptedSpec(1, { hash: 'other' }))).toBe(false)
     expect(await store.acceptSpec(acceptedSpec(3))).toBe(false)
@@ -13,8 +13,25 @@ export function describeAcceptedSpecs(open: OpenStore): void {
     expect(await store.acceptedSpecs()).toEqual([acceptedSpec(2)])
   })
 
+  it('takes any generation where it remembers none: whoever ran it brings it back under its own number', async () => {
+    await using bench = await open()
+    const { store } = bench
+    expect(await store.acceptSpec(acceptedSpec(7))).toBe(true)
+    expect(await store.acceptSpec(acceptedSpec(7, { hash: 'other' }))).toBe(false)
+    expect(await store.acceptSpec(acceptedSpec(9))).toBe(false)
+    expect(await store.acceptSpec(acceptedSpec(1))).toBe(false)
+    expect(await store.acceptSpec(acceptedSpec(8))).toBe(true)
+    expect(await store.acceptSpec(acceptedSpec(3, { fleet: 'away' }))).toBe(true)
+    expect(await store.acceptedSpecs()).toEqual([
+      acceptedSpec(3, { fleet: 'away' }),
+      acceptedSpec(8),
+    ])
+    expect(await store.generationsOf(FLEET, 'hash-7')).toEqual([7])
+  })
+
   it('lets one of several concurrent writers of a generation win', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const won = await Promise.all(
       ['x', 'y', 'z'].map((hash) => store.acceptSpec(acceptedSpec(1, { hash }))),
     )
@@ -22,7 +39,8 @@ export function describeAcceptedSpecs(open: OpenStore): void {
   })
 
   it('answers the highest generation of every fleet', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     await store.acceptSpec(acceptedSpec(1))
     await store.acceptSpec(acceptedSpec(2))
     await store.acceptSpec(acceptedSpec(1, { fleet: 'away' }))
@@ -33,7 +51,8 @@ export function describeAcceptedSpecs(open: OpenStore): void {
   })
 
   it('knows the earlier generations of a hash, newest first', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     for (const [index, hash] of ['x', 'y', 'x', 'z'].entries()) {
       await store.acceptSpec(acceptedSpec(index + 1, { hash }))
     }
@@ -43,7 +62,8 @@ export function describeAcceptedSpecs(open: OpenStore): void {
   })
 
   it('keeps the last 50 generations, and goes on counting', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     for (let generation = 1; generation <= 60; generation++) {
       expect(await store.acceptSpec(acceptedSpec(generation, { hash: 'same' }))).toBe(true)
     }

@@ -24,7 +24,8 @@ const FENCED: Readonly<Record<string, (store: Store, epoch: Epoch) => Promise<un
 /** I6: epochs only grow, and an older one writes no more. */
 export function describeTerms(open: OpenStore): void {
   it('opens every term above the one before, though time stands still or goes back (I6)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const first = await leadFrom(store, T0)
     const second = await leadFrom(store, T0)
     const third = await leadFrom(store, T0 - 3_600_000)
@@ -34,18 +35,21 @@ export function describeTerms(open: OpenStore): void {
   })
 
   it('opens a term above the largest label, when the store knows less than the containers (I6)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     expect(await store.openTerm(FLEET, 'host:1', T0 + 50, T0)).toBe(T0 + 51)
   })
 
   it('gives concurrent campaigns different epochs (I6)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const epochs = await Promise.all(Array.from({ length: 20 }, () => leadFrom(store)))
     expect(new Set(epochs).size).toBe(20)
   })
 
   it('refuses a label that is no epoch, and leads on from the last good one', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     await expect(store.openTerm(FLEET, 'host:1', Number.NaN, T0)).rejects.toThrow(RangeError)
     await expect(store.openTerm(FLEET, 'host:1', Number.MAX_SAFE_INTEGER, T0)).rejects.toThrow(
       RangeError,
@@ -55,7 +59,8 @@ export function describeTerms(open: OpenStore): void {
 
   for (const [method, write] of Object.entries(FENCED)) {
     it(`refuses ${method} by a term that is over, and changes nothing (I6, I7)`, async () => {
-      await using store = await open()
+      await using bench = await open()
+      const { store } = bench
       const old = await leadFrom(store)
       await store.mark(FLEET, draining(old, { containerId: id('c') }))
       await leadFrom(store)
@@ -67,7 +72,8 @@ export function describeTerms(open: OpenStore): void {
   }
 
   it('takes a write under a higher epoch than it has opened, and refuses all below from then on (I6)', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const behind = await leadFrom(store)
     const ahead = (behind + 5) as Epoch
     await store.noteReady(FLEET, ahead, id('a'), T0)
@@ -76,7 +82,8 @@ export function describeTerms(open: OpenStore): void {
   })
 
   it('fences each fleet by its own epoch', async () => {
-    await using store = await open()
+    await using bench = await open()
+    const { store } = bench
     const home = await leadFrom(store)
     await store.openTerm('away', 'host:2', 0, T0 + 1000)
     await store.noteReady(FLEET, home, id('a'), T0)

@@ -1,0 +1,34 @@
+import type { LuaPart } from './script.ts'
+
+/**
+ * The first part of every script. Begins a new incarnation when the store has forgotten everything, and when the server
+ * is another process than the one that wrote last: nobody can tell which of the last writes a restart or a failover has
+ * taken. What is still there is kept. The two counters jump to the server's time, above every number that was ever
+ * given out, so that whoever reads on from one of them misses nothing.
+ *
+ * Gives the parts behind it `now` (server's Unix ms), `incarnationId`, `bornAt` and `exact(number)`, which writes a number
+ * with all its digits: Lua's own `tostring` drops some.
+ */
+export const INCARNATION: LuaPart = {
+  keys: ['incarnation'],
+  args: ['runId', 'candidateId'],
+  lua: `
+local function exact(number) return string.format('%.17g', number) end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + clock[2] / 1000
+local birth = redis.call('HMGET', incarnation, 'id', 'bornAt', 'runId')
+local incarnationId, bornAt = birth[1], tonumber(birth[2])
+if not incarnationId or not bornAt or birth[3] ~= runId then
+  incarnationId, bornAt = candidateId, math.floor(now)
+  redis.call('HSET', incarnation, 'id', incarnationId, 'bornAt', exact(bornAt), 'runId', runId)
+  for _, counter in ipairs({'revision', 'sequence'}) do
+    local reached = tonumber(redis.call('HGET', incarnation, counter)) or 0
+    redis.call('HSET', incarnation, counter, exact(math.max(reached, bornAt)))
+  end
+elseif bornAt > now then
+  -- The server's clock was put back: count from now, lest claims wait for it to catch up.
+  bornAt = math.floor(now)
+  redis.call('HSET', incarnation, 'bornAt', exact(bornAt))
+end
+`,
+}

@@ -1,0 +1,178 @@
+import { z } from 'zod'
+import { LAPSED_KEPT_MS } from '../limits.ts'
+import { RESERVATION_TTL_MS, type Reservation } from '../store.ts'
+import type { Data } from './data.ts'
+import { type LuaPart, storeScript } from './script.ts'
+
+/*
+ * A fleet's sessions. A *place* is `containerId/id`: what lapses can be cleared away by its name alone.
+ *   sessions  hash: id -> {containerId, holder, content, state}, of those that live and those that lapsed
+ *   expiry    sorted set: place by the server's ms at which it lapses; only those that live
+ *   places    sorted set: the same ones, all of score 0, so that an engine's are counted in one step
+ *   lapsed    sorted set: place by the ms at which it lapsed; no clock brings it back
+ *   traffic   hash: containerId -> ms at which bytes last flowed on any of its sessions, 0 when none ever did
+ */
+
+/** What lapsed is seen to have lapsed, once for all, and forgotten later. */
+export const LAPSE: LuaPart<never> = {
+  keys: ['sessions', 'expiry', 'places', 'lapsed'],
+  args: [],
+  lua: `
+local over = redis.call('ZRANGEBYSCORE', expiry, '-inf', exact(now), 'WITHSCORES')
+for i = 1, #over, 2 do
+  redis.call('ZREM', expiry, over[i])
+  redis.call('ZREM', places, over[i])
+  redis.call('ZADD', lapsed, over[i + 1], over[i])
+end
+for _, place in ipairs(redis.call('ZRANGEBYSCORE', lapsed, '-inf', exact(now - ${LAPSED_KEPT_MS}))) do
+  redis.call('ZREM', lapsed, place)
+  redis.call('HDEL', sessions, string.match(place, '^[^/]*/(.*)$'))
+end
+`,
+}
+
+/** The same decisions, in the same order, as the embedded store's `reserve`, which says why. */
+const RESERVE = storeScript<
+  | 'id'
+  | 'containerId'
+  | 'holder'
+  | 'content'
+  | 'state'
+  | 'lifetimeMs'
+  | 'lastBytesAt'
+  | 'maxStreams'
+>('reserve', LAPSE, {
+  keys: ['marks', 'traffic'],
+  args: [
+    'id',
+    'containerId',
+    'holder',
+    'content',
+    'state',
+    'lifetimeMs',
+    'lastBytesAt',
+    'maxStreams',
+  ],
+  lua: `
+local place = containerId .. '/' .. id
+local known = redis.call('HGET', sessions, id)
+local held = known and cjson.decode(known)
+local heldPlace = held and held.containerId .. '/' .. id
+local isLive = held and redis.call('ZSCORE', expiry, heldPlace) ~= false
+if isLive and held.holder ~= holder then return {'full'} end
+local isSame = held and held.holder == holder and held.containerId == containerId
+if not (isSame and isLive) then
+  local isYoung = now < bornAt + ${RESERVATION_TTL_MS}
+  local mark = redis.call('HGET', marks, containerId)
+  if mark then
+    local standing = cjson.decode(mark)
+    local mayReturn = standing.kind == 'draining' and standing.stopAt == ''
+    if not (mayReturn and (isSame or (isYoung and state == 'active'))) then return {'marked'} end
+  end
+  if isYoung and state ~= 'active' then return {'unsettled'} end
+  local others = redis.call('ZLEXCOUNT', places, '[' .. containerId .. '/', '(' .. containerId .. '0')
+  if redis.call('ZSCORE', places, place) then others = others - 1 end
+  if others >= tonumber(maxStreams) then return {'full'} end
+end
+if held then
+  for _, set in ipairs({expiry, places, lapsed}) do redis.call('ZREM', set, heldPlace) end
+end
+redis.call('HSET', sessions, id, cjson.encode({
+  containerId = containerId, holder = holder, content = content, state = state}))
+redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
+redis.call('ZADD', places, 0, place)
+local flowed = redis.call('HGET', traffic, containerId)
+if not flowed or tonumber(flowed) < tonumber(lastBytesAt) then
+  redis.call('HSET', traffic, containerId, lastBytesAt)
+end
+return {'reserved'}
+`,
+})
+
+const RELEASE = storeScript('release', {
+  keys: ['sessions', 'expiry', 'lapsed', 'places'],
+  args: ['id'],
+  lua: `
+local known = redis.call('HGET', sessions, id)
+if known then
+  local place = cjson.decode(known).containerId .. '/' .. id
+  for _, set in ipairs({expiry, places, lapsed}) do redis.call('ZREM', set, place) end
+  redis.call('HDEL', sessions, id)
+end
+return {'ok'}
+`,
+})
+
+/** Forgets the sessions on one engine. Lapsed ones count nowhere, and go by themselves. */
+export const DROP_SESSIONS: LuaPart<'id'> = {
+  keys: ['sessions', 'expiry', 'places', 'traffic'],
+  args: ['id'],
+  lua: `
+for _, place in ipairs(redis.call('ZRANGEBYLEX', places, '[' .. id .. '/', '(' .. id .. '0')) do
+  redis.call('ZREM', expiry, place)
+  redis.call('ZREM', places, place)
+  redis.call('HDEL', sessions, string.sub(place, #id + 2))
+end
+redis.call('HDEL', traffic, id)
+`,
+}
+
+/** Answers `load`: of each session that lives its place and its record, one after the other. */
+export const LIST_SESSIONS: LuaPart<never> = {
+  keys: ['sessions', 'expiry'],
+  args: [],
+  lua: `
+local load = {}
+for _, place in ipairs(redis.call('ZRANGE', expiry, 0, -1)) do
+  load[#load + 1] = place
+  load[#load + 1] = redis.call('HGET', sessions, string.match(place, '^[^/]*/(.*)$')) or ''
+end
+`,
+}
+
+const answerSchema = z.enum(['reserved', 'full', 'marked', 'unsettled'])
+
+/** Reserves or renews. Its lifetime is what its holder meant it to be by its own clock, counted by the server's. */
+export async function reserve(
+  data: Data,
+  fleet: string,
+  wanted: Reservation,
+  maxStreams: number,
+  nowMs: number,
+): Promise<z.output<typeof answerSchema>> {
+  const { id, containerId, holder, content, state, expiresAt, lastBytesAt } = wanted
+  const time = data.time()
+  const [word] = await data.run(RESERVE, fleet, {
+    id,
+    containerId,
+    holder,
+    content,
+    state,
+    lifetimeMs: expiresAt - nowMs,
+    lastBytesAt: lastBytesAt === 0 ? 0 : time.toServer(lastBytesAt),
+    maxStreams,
+  })
+  return answerSchema.parse(word)
+}
+
+/** Gives a session back. Unknown ids are fine. */
+export async function release(data: Data, fleet: string, id: string): Promise<void> {
+  await data.run(RELEASE, fleet, { id })
+}
+
+const stateSchema = z.object({ state: z.string() })
+
+/** How many sessions of each kind live on each engine. One whose record is gone counts as active: busy is the safe side. */
+export function countSessions(
+  load: readonly (readonly [place: string, record: string])[],
+): ReadonlyMap<string, { readonly active: number; readonly pending: number }> {
+  const counts = new Map<string, { active: number; pending: number }>()
+  for (const [place, record] of load) {
+    const containerId = place.slice(0, place.indexOf('/'))
+    const count = counts.get(containerId) ?? { active: 0, pending: 0 }
+    const isPending = record !== '' && stateSchema.parse(JSON.parse(record)).state === 'pending'
+    count[isPending ? 'pending' : 'active'] += 1
+    counts.set(containerId, count)
+  }
+  return counts
+}

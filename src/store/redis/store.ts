@@ -1,0 +1,53 @@
+import type { Store } from '../store.ts'
+import { acceptedSpecs, acceptSpec, generationsOf } from './accepted-specs.ts'
+import { type DataOptions, openData } from './data.ts'
+import { openTerm } from './epoch.ts'
+import { appendEvents, readEvents } from './events.ts'
+import { writeMark } from './marks.ts'
+import { dropFleet, forget, noteReady, readFleet, setBackoff, setRollout } from './memory.ts'
+import { publish, readEndpoints, statuses } from './published.ts'
+import { announce } from './replicas.ts'
+import { addRequest, removeRequest } from './requests.ts'
+import { release, reserve } from './reservations.ts'
+
+/**
+ * The store on a Redis server, that several processes share: each method is one script. Instants that callers give and
+ * get are by their own clocks; what lapses does so by the server's. The connection stays its owner's to close.
+ */
+export function openRedisStore(options: DataOptions): Store {
+  const data = openData(options)
+  return {
+    openTerm: (fleet, holder, largestLabel, nowMs) =>
+      openTerm(data, fleet, holder, largestLabel, nowMs),
+    readFleet: (fleet) => readFleet(data, fleet),
+
+    mark: (fleet, mark) => writeMark(data, fleet, mark),
+    noteReady: (fleet, epoch, id, at) => noteReady(data, fleet, epoch, id, at),
+    forget: (fleet, epoch, id) => forget(data, fleet, epoch, id),
+    setBackoff: (fleet, epoch, slot, backoff) => setBackoff(data, fleet, epoch, slot, backoff),
+    setRollout: (fleet, epoch, note) => setRollout(data, fleet, epoch, note),
+    publish: (fleet, epoch, status, endpoints) => publish(data, fleet, epoch, status, endpoints),
+    dropFleet: (fleet, epoch) => dropFleet(data, fleet, epoch),
+
+    addRequest: (fleet, request) => addRequest(data, fleet, request),
+    removeRequest: (fleet, request) => removeRequest(data, fleet, request),
+
+    acceptedSpecs: () => acceptedSpecs(data),
+    generationsOf: (fleet, hash) => generationsOf(data, fleet, hash),
+    acceptSpec: (spec) => acceptSpec(data, spec),
+
+    announce: (replica) => announce(data, replica),
+
+    statuses: () => statuses(data),
+    endpoints: (fleet) => readEndpoints(data, fleet),
+
+    appendEvents: (events) => appendEvents(data, events),
+    events: (query) => readEvents(data, query),
+
+    reserve: (fleet, reservation, maxStreams, nowMs) =>
+      reserve(data, fleet, reservation, maxStreams, nowMs),
+    release: (fleet, id) => release(data, fleet, id),
+
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
