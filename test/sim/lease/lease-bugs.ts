@@ -1,4 +1,5 @@
 import { servedLeaseSource } from '../../../src/lease/keeper.ts'
+import { LeaseLost } from '../../../src/lease/lease.ts'
 import type { Grant } from '../../../src/lease/servers.ts'
 import { startStopwatch } from '../../../src/lease/stopwatch.ts'
 import type { LeaseBug } from './lease-client.ts'
@@ -17,35 +18,46 @@ export const timerOnly: LeaseBug = (parts) => {
 /** Counts the ttl from when an answer came, not from before it was asked for. */
 export const countedFromReply: LeaseBug = (parts) => {
   const { clock, timing, servers } = parts
-  let answered = startStopwatch(clock)
-  const watched = (grant: Grant): Grant => ({
-    ...grant,
-    async extend(ttlMs) {
-      const answer = await grant.extend(ttlMs)
-      if (answer === 'extended') answered = startStopwatch(clock)
-      return answer
-    },
-  })
+  /** Of the newest grant: when its last good answer came. */
+  let newest = { answered: startStopwatch(clock) }
+  function watch(grant: Grant): Grant {
+    const mine = { answered: startStopwatch(clock) }
+    newest = mine
+    return {
+      ...grant,
+      async extend(ttlMs) {
+        const answer = await grant.extend(ttlMs)
+        if (answer === 'extended') mine.answered = startStopwatch(clock)
+        return answer
+      },
+    }
+  }
   const source = servedLeaseSource({
     ...parts,
     servers: {
       ...servers,
       async acquire(name, ttlMs) {
         const grant = await servers.acquire(name, ttlMs)
-        answered = startStopwatch(clock)
-        return grant && watched(grant)
+        return grant && watch(grant)
       },
     },
   })
   return {
     async campaign(fleet, signal) {
       const tenure = await source.campaign(fleet, signal)
-      const leftMs = () => timing.ttlMs - timing.marginMs - answered.elapsedMs()
+      const mine = newest
+      let isGivenBack = false
+      const leftMs = () =>
+        isGivenBack ? 0 : timing.ttlMs - timing.marginMs - mine.answered.elapsedMs()
       return {
         ...tenure,
         remainingMs: leftMs,
         assertHeld() {
-          if (leftMs() <= 0) tenure.assertHeld()
+          if (leftMs() <= 0) throw new LeaseLost('counted from the answer, it ran out')
+        },
+        release() {
+          isGivenBack = true
+          return tenure.release()
         },
       }
     },
@@ -65,7 +77,6 @@ export const unwitnessed: LeaseBug = (parts) =>
     ...parts,
     servers: {
       ...parts.servers,
-      acquire: (name, ttlMs) => parts.servers.acquire(name, ttlMs),
       raiseEpoch: async () => true,
     },
   })

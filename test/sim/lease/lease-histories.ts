@@ -10,7 +10,7 @@ export interface Kind
 }
 
 /** Histories of each kind, of some 50 virtual seconds each. */
-const RUNS = 30
+const RUNS = 75
 
 /** Until a wrong keeper is found out. */
 const BUG_RUNS = 2_000

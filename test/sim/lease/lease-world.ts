@@ -51,7 +51,7 @@ export function makeLeaseWorld(options: LeaseWorldOptions) {
   const around = {
     async openTerm(process: SimProcess, floor: number, now: number) {
       await process.clock.sleep(latencyMs())
-      world.storedEpoch = nextEpoch(world.storedEpoch, floor, now)
+      world.storedEpoch = nextEpoch(world.storedEpoch, floor, Math.ceil(now))
       const epoch = world.storedEpoch
       await process.clock.sleep(latencyMs())
       return epoch

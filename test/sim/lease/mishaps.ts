@@ -51,13 +51,49 @@ const passing = fc
   .oneof(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 400, max: 5_000 }))
   .map((ms) => mishap(`pass ${ms} ms`, (world) => world.pass(ms)))
 
+const firstKind = fc.constantFrom('io' as const, 'timers' as const)
+const anyWhile = fc.integer({ min: 50, max: 12_000 })
+
+function cutOff(world: LeaseWorld, who: number): void {
+  for (let k = 0; k < world.world.servers; k++) member(world, who).links.cut(k)
+}
+
+function heal(world: LeaseWorld, who: number): void {
+  for (let k = 0; k < world.world.servers; k++) member(world, who).links.heal(k)
+}
+
+/** What begins and ends: left to chance alone, most of the world would soon stand still. */
+const spells = [
+  fc.tuple(someone, anyWhile, firstKind).map(([who, ms, first]) =>
+    mishap(`pause ${who} for ${ms} ms, then ${first} first`, async (w) => {
+      member(w, who).client.process.pause()
+      await w.pass(ms)
+      resume(w, who, first)
+    }),
+  ),
+  fc.tuple(someone, anyWhile).map(([who, ms]) =>
+    mishap(`cut ${who} off for ${ms} ms`, async (w) => {
+      cutOff(w, who)
+      await w.pass(ms)
+      heal(w, who)
+    }),
+  ),
+  fc.tuple(somewhere, somewhere, anyWhile).map(([a, b, ms]) =>
+    mishap(`freeze servers ${a} and ${b} for ${ms} ms`, async (w) => {
+      for (const k of [a, b]) server(w, k).freeze()
+      await w.pass(ms)
+      for (const k of [a, b]) server(w, k).thaw()
+    }),
+  ),
+]
+
 const processes = [
   someone.map((who) => mishap(`pause ${who}`, (w) => member(w, who).client.process.pause())),
   someone.map((who) =>
     mishap(`pause ${who} when it asks`, (w) => w.pausesAtSend.add(member(w, who).client.process)),
   ),
   fc
-    .tuple(someone, fc.constantFrom('io' as const, 'timers' as const))
+    .tuple(someone, firstKind)
     .map(([who, first]) => mishap(`resume ${who}, ${first} first`, (w) => resume(w, who, first))),
   someone.map((who) => mishap(`crash ${who}`, (w) => w.crash(who % w.members.length))),
   someone.map((who) =>
@@ -74,16 +110,8 @@ const network = [
     .map(([who, k]) =>
       mishap(`cut ${who} from ${k}`, (w) => member(w, who).links.cut(k % w.world.servers)),
     ),
-  someone.map((who) =>
-    mishap(`cut ${who} off`, (w) => {
-      for (let k = 0; k < w.world.servers; k++) member(w, who).links.cut(k)
-    }),
-  ),
-  someone.map((who) =>
-    mishap(`heal ${who}`, (w) => {
-      for (let k = 0; k < w.world.servers; k++) member(w, who).links.heal(k)
-    }),
-  ),
+  someone.map((who) => mishap(`cut ${who} off`, (w) => cutOff(w, who))),
+  someone.map((who) => mishap(`heal ${who}`, (w) => heal(w, who))),
   fc
     .tuple(someone, somewhere, fc.integer({ min: 1, max: 3 }))
     .map(([who, k, count]) =>
@@ -160,6 +188,8 @@ const creating = fc.constant(
 /** Histories. Time passes in a third of the steps. */
 export function histories(repertoire: Repertoire, maxCommands = 60) {
   const mishaps = [
+    ...spells,
+    ...spells,
     ...processes,
     ...network,
     ...servers,
@@ -170,7 +200,7 @@ export function histories(repertoire: Repertoire, maxCommands = 60) {
     ...(repertoire.storeForgets ? [forgetStore] : []),
   ]
   const times = Array.from({ length: Math.ceil(mishaps.length / 2) }, () => passing)
-  return fc.commands<object, LeaseWorld, true>([...times, ...mishaps], {
+  return fc.commands<object, LeaseWorld, false>([...times, ...mishaps], {
     maxCommands,
     size: 'max',
   })
@@ -180,10 +210,8 @@ export function histories(repertoire: Repertoire, maxCommands = 60) {
 export function endFaults(world: LeaseWorld): void {
   world.world.latencyMs = 20
   world.members.forEach(({ links }, who) => {
-    for (let k = 0; k < world.world.servers; k++) {
-      links.heal(k)
-      links.loseReplies(k, 0)
-    }
+    for (let k = 0; k < world.world.servers; k++) links.loseReplies(k, 0)
+    heal(world, who)
     resume(world, who, 'io')
   })
   for (const each of world.fakes.servers) {
