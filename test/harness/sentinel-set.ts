@@ -7,11 +7,15 @@ import { HOST, killProcess, startOnFreePort, startProcess } from './redis-proces
 export interface SentinelSetOptions {
   readonly sentinels?: 1 | 3
   readonly downAfterMs?: number
+  /** Of master and replica. */
+  readonly password?: string
+  /** Of the sentinels themselves. */
+  readonly sentinelPassword?: string
 }
 
 /** A master, a replica, and the sentinels that watch over them. */
 export interface SentinelSet extends AsyncDisposable {
-  /** As acefleet's `--redis` takes it. */
+  /** As acefleet's `--redis` takes it, credentials included. */
   readonly url: string
   /** The first master; a replica or gone after a failover. */
   readonly master: StartedRedis
@@ -27,69 +31,81 @@ const MASTER_NAME = 'acefleet'
 
 /** Starts the set and waits until the replica is in step and each sentinel knows it. */
 export async function startSentinelSet(options: SentinelSetOptions = {}): Promise<SentinelSet> {
-  const { sentinels: count = 1, downAfterMs = 500 } = options
+  const { sentinels: count = 1, password, sentinelPassword } = options
   await using stack = new AsyncDisposableStack()
-  const master = stack.use(await startRedis({ config: ['repl-timeout 5'] }))
-  const replica = stack.use(
-    await startRedis({ replicaOf: { host: HOST, port: master.port }, config: ['repl-timeout 5'] }),
-  )
+  const folder = mkdtempSync(join(tmpdir(), 'acefleet-sentinels-'))
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const secret = password === undefined ? {} : { password }
+  const config = ['repl-timeout 5']
+  const master = stack.use(await startRedis({ ...secret, config }))
+  const replicaOf = { host: HOST, port: master.port }
+  const replica = stack.use(await startRedis({ ...secret, config, replicaOf }))
   await until(async () => /master_link_status:up/.test(String(await replica.command('info'))))
-  const quorum = Math.floor(count / 2) + 1
-  const watchers = await Promise.all(
-    Array.from({ length: count }, () => startSentinel(master.port, quorum, downAfterMs)),
-  )
-  for (const watcher of watchers) stack.defer(() => watcher.stop())
-  const ask = (port: number, ...args: string[]) => redisCommand(port, {}, 'sentinel', args)
-  await until(async () => {
-    const known = await Promise.all(
-      watchers.map(async ({ port }) => [
-        await ask(port, 'replicas', MASTER_NAME),
-        await ask(port, 'sentinels', MASTER_NAME),
-      ]),
+  const ports: number[] = []
+  for (let k = 0; k < count; k++) {
+    const sentinel = stack.use(await startSentinel(join(folder, `${k}.conf`), master.port, options))
+    ports.push(sentinel.port)
+  }
+  const ask = (port: number, ...args: string[]) =>
+    redisCommand(
+      port,
+      sentinelPassword === undefined ? {} : { password: sentinelPassword },
+      'sentinel',
+      args,
     )
-    return known.every(
-      ([replicas, others]) =>
-        Array.isArray(replicas) &&
-        replicas.length === 1 &&
-        Array.isArray(others) &&
-        others.length === count - 1,
-    )
-  })
+  const countKnown = async (port: number, what: string) => {
+    const known = await ask(port, what, MASTER_NAME)
+    return Array.isArray(known) ? known.length : 0
+  }
+  for (const port of ports) {
+    await until(async () => (await countKnown(port, 'replicas')) === 1)
+    await until(async () => (await countKnown(port, 'sentinels')) === count - 1)
+  }
   const owned = stack.move()
-  const places = watchers.map(({ port }) => `${HOST}:${port}`).join(',')
   return {
-    url: `redis+sentinel://${places}/${MASTER_NAME}`,
+    url: urlOf(ports, folder, options),
     master,
     replica,
     async failover() {
-      await ask(watchers[0]?.port ?? 0, 'failover', MASTER_NAME)
+      await ask(ports[0] ?? 0, 'failover', MASTER_NAME)
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 
-async function startSentinel(masterPort: number, quorum: number, downAfterMs: number) {
-  const folder = mkdtempSync(join(tmpdir(), 'acefleet-sentinel-'))
+function urlOf(ports: readonly number[], folder: string, options: SentinelSetOptions): string {
+  const { password, sentinelPassword } = options
+  const credentials = password === undefined ? '' : `:${encodeURIComponent(password)}@`
+  const places = ports.map((port) => `${HOST}:${port}`).join(',')
+  const url = `redis+sentinel://${credentials}${places}/${MASTER_NAME}`
+  if (sentinelPassword === undefined) return url
+  const file = join(folder, 'password')
+  writeFileSync(file, sentinelPassword)
+  return `${url}?sentinelPasswordFile=${file}`
+}
+
+async function startSentinel(
+  file: string,
+  masterPort: number,
+  { sentinels = 1, downAfterMs = 500, password, sentinelPassword }: SentinelSetOptions,
+) {
+  const quorum = Math.floor(sentinels / 2) + 1
   const { port, child } = await startOnFreePort(undefined, (port) => {
-    const file = join(folder, 'sentinel.conf')
     const lines = [
       `port ${port}`,
       `bind ${HOST}`,
-      `dir ${folder}`,
       `sentinel monitor ${MASTER_NAME} ${HOST} ${masterPort} ${quorum}`,
       `sentinel down-after-milliseconds ${MASTER_NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${MASTER_NAME} 5000`,
+      ...(password === undefined ? [] : [`sentinel auth-pass ${MASTER_NAME} ${password}`]),
+      ...(sentinelPassword === undefined
+        ? []
+        : [`requirepass ${sentinelPassword}`, `sentinel sentinel-pass ${sentinelPassword}`]),
     ]
     writeFileSync(file, lines.join('\n'))
     return startProcess([file, '--sentinel'])
   })
-  return {
-    port,
-    async stop() {
-      await killProcess(child)
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
+  return { port, [Symbol.asyncDispose]: () => killProcess(child) }
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {

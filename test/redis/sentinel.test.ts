@@ -1,0 +1,60 @@
+import { expect, test, vi } from 'vitest'
+import { startSentinelSet } from '../harness/sentinel-set.ts'
+import { failureOf, open, openConnected, owned, PATIENCE } from './bench.ts'
+import { INCREMENT } from './scripts.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+/** A failover takes down-after, an election and the replica's promotion: seconds. */
+const FAILOVER = { ...PATIENCE, timeout: 90_000 }
+
+test.each([
+  ['is killed', 'kill'],
+  ['is frozen', 'freeze'],
+  ['is demoted while it lives', 'demote'],
+] as const)(
+  'the next master is found, and is another server, when the first %s',
+  async (_, how) => {
+    const set = owned(await startSentinelSet({ sentinels: how === 'demote' ? 3 : 1 }))
+    const data = await openConnected(set.url)
+    expect(await data.run(INCREMENT, ['n'], [])).toBe(1)
+    await vi.waitFor(async () => expect(await set.replica.command('get', 'n')).toBe('1'), PATIENCE)
+    const before = data.server().runId
+
+    if (how === 'kill') await set.master.kill()
+    else if (how === 'freeze') set.master.signal('SIGSTOP')
+    else await set.failover()
+
+    await vi.waitFor(async () => {
+      await data.run(INCREMENT, ['n'], [])
+      expect(data.server().runId).not.toBe(before)
+    }, FAILOVER)
+    expect(String(await set.replica.command('info', 'server'))).toContain(data.server().runId)
+    expect(Number(await set.replica.command('get', 'n'))).toBeGreaterThan(1)
+    expect(data.address).toBe(set.url)
+  },
+)
+
+test('sentinels and servers each get the password of theirs, and nobody hears of it', async () => {
+  const set = owned(
+    await startSentinelSet({ password: 'S3CRET-data', sentinelPassword: 'S3CRET-sentinel' }),
+  )
+  const data = await openConnected(set.url)
+  expect(await data.run(INCREMENT, ['n'], [])).toBe(1)
+  expect(data.address).not.toContain('S3CRET')
+
+  const [withoutFile = ''] = set.url.split('?')
+  const refused = open(withoutFile)
+  await vi.waitFor(async () => {
+    const { message } = await failureOf(refused.run(INCREMENT, ['n'], []))
+    expect(message).toMatch(/sentinels are unreachable.*NOAUTH/)
+    expect(message).not.toContain('S3CRET')
+  }, PATIENCE)
+})
+
+test('a sentinel that is dead does not hide the others', async () => {
+  const set = owned(await startSentinelSet({ sentinels: 3 }))
+  const dead = set.url.replace('redis+sentinel://', 'redis+sentinel://127.0.0.1:1,')
+  const data = await openConnected(dead)
+  expect(await data.run(INCREMENT, ['n'], [])).toBe(1)
+})
