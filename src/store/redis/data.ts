@@ -49,11 +49,11 @@ function asText(value: string | number): string {
 }
 
 /**
- * Whether Redis says that the script itself is wrong. What its commands refused (out of memory, read-only, not permitted)
- * begins with a word of its own instead of ERR; Redis below 7 makes no such difference.
+ * Whether Redis says that the script itself is wrong. What a command refused (out of memory, read-only, not permitted)
+ * begins with a word of its own instead of ERR; Redis below 7 puts that word behind the line, after a dash.
  */
 function isOurMistake({ message }: RedisUnavailable): boolean {
-  return /: ERR (user_script:|Error compiling script)/.test(message)
+  return /: ERR (?!.*: -[A-Z]+ ).*user_script:\d/s.test(message)
 }
 
 export function openData({ redis, instance, newId }: DataOptions): Data {
