@@ -2,7 +2,6 @@ import { isMutation } from '../../src/docker/answer.ts'
 import type { ContainerId } from '../../src/docker/port.ts'
 import { PHASES, type Phase } from '../../src/lifecycle/phase.ts'
 import type { Mark } from '../../src/store/mark.ts'
-import type { FleetMemory } from '../../src/store/store.ts'
 import type { FleetStatus } from '../../src/telemetry/status.ts'
 import type { Call, Effect, Fault } from './fake-docker.ts'
 import { type CreationsJudge, judgeCreations, type Violate } from './judge-creations.ts'
@@ -34,10 +33,9 @@ export class Judge {
   readonly #leases: LeaseWorld
   readonly #creations: CreationsJudge
   readonly #ends: EndsJudge
-  /** By incarnation of the store: what it forgets of an engine, its phase forgets. */
-  readonly #phases = new Map<string, Map<ContainerId, Phase>>()
-  /** By process, the incarnation that it read last. */
-  readonly #incarnations = new Map<string, string>()
+  readonly #phases = new Map<ContainerId, Phase>()
+  /** Unix ms at which the store last forgot. */
+  #forgotAt = -Infinity
   /** The largest epoch that was opened or written under since the store last forgot. */
   #epoch = 0
   /** The latest term that acted. */
@@ -77,7 +75,7 @@ export class Judge {
       this.#creations.onBirth(effect)
     }
     // A dead one that is started again, by a call that lands late or by hand, begins anew.
-    if (verb === 'start') for (const phases of this.#phases.values()) phases.delete(container.id)
+    if (verb === 'start') this.#phases.delete(container.id)
     if (this.#truth.runOf(name) === undefined) return
     // I8: what is not ours is never touched.
     if (!isOurs(container, this.#truth.fleet.name))
@@ -88,14 +86,13 @@ export class Judge {
 
   onStoreWrite({ method, args, by, isWrite }: StoreCall, result: unknown): void {
     if (isWrite && method !== 'publish') this.writes.push(method)
-    if (method === 'readFleet') this.#incarnations.set(by, (result as FleetMemory).incarnation)
     if (method === 'openTerm') {
       this.#judgeEpoch(result as number, by, true)
       this.leader = by
     }
     const epoch = method === 'mark' ? (args[1] as Mark).epoch : args[1]
     if (WITH_EPOCH.has(method)) this.#judgeEpoch(epoch as number, by, false)
-    if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus, by)
+    if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus)
     if (method === 'mark') this.#ends.onMark(result as Mark, by)
     if (method === 'forget') this.#ends.onForget(args[2] as ContainerId, by)
   }
@@ -106,9 +103,11 @@ export class Judge {
     if (mark?.kind !== 'failed' && mark?.stopAt === undefined) this.#violate('I5', what)
   }
 
-  /** The store began another incarnation: what it forgot may be written anew. */
+  /** The store began another incarnation: what it forgot of an engine, its phase forgets. */
   onOblivion(remaining: ReadonlyMap<ContainerId, Mark>): void {
     this.#epoch = 0
+    this.#forgotAt = this.#truth.now
+    this.#phases.clear()
     this.#ends.onOblivion(remaining)
   }
 
@@ -140,23 +139,18 @@ export class Judge {
     this.#epoch = Math.max(this.#epoch, epoch)
   }
 
-  #phasesAs(incarnation: string): Map<ContainerId, Phase> {
-    const known = this.#phases.get(incarnation)
-    if (known !== undefined) return known
-    const fresh = new Map<ContainerId, Phase>()
-    this.#phases.set(incarnation, fresh)
-    return fresh
-  }
-
-  /** I6: the phases of a container, as published, only move forwards. */
-  #judgeStatus(status: FleetStatus, by: string): void {
-    const phases = this.#phasesAs(this.#incarnations.get(by) ?? '')
-    for (const { containerId, phase, name } of status.engines) {
+  /**
+   * I6: the phases of a container, as published, only move forwards. What was seen before the store forgot may be shown
+   * once more, after a pass that failed.
+   */
+  #judgeStatus({ engines, observedAt }: FleetStatus): void {
+    if (observedAt <= this.#forgotAt) return
+    for (const { containerId, phase, name } of engines) {
       if (containerId === undefined) continue
-      const before = phases.get(containerId)
+      const before = this.#phases.get(containerId)
       if (before !== undefined && PHASES.indexOf(phase) < PHASES.indexOf(before))
         this.#violate('I6', `${name} (${short(containerId)}) went from ${before} to ${phase}`)
-      phases.set(containerId, phase)
+      this.#phases.set(containerId, phase)
     }
   }
 }

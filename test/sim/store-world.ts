@@ -4,7 +4,7 @@ import { beginIncarnation, readFleet } from '../../src/store/embedded/memory.ts'
 import { MIGRATIONS } from '../../src/store/embedded/schema.ts'
 import { embeddedStore } from '../../src/store/embedded/store.ts'
 import type { Mark } from '../../src/store/mark.ts'
-import type { Store } from '../../src/store/store.ts'
+import { RESERVATION_TTL_MS, type Store } from '../../src/store/store.ts'
 import type { Clock } from '../../src/time/clock.ts'
 
 type Row = Readonly<Record<string, number | string | null>>
@@ -56,6 +56,7 @@ export interface StoreWorldParts {
 export class StoreWorld implements AsyncDisposable {
   readonly #parts: StoreWorldParts
   #state: StoreState = 'up'
+  #silentSince: number | undefined
   #waiting: (() => void)[] = []
   #database: Database
   #current: Store
@@ -65,7 +66,8 @@ export class StoreWorld implements AsyncDisposable {
 
   constructor(parts: StoreWorldParts) {
     this.#parts = parts
-    this.#database = this.#open()
+    // It has been there for long: claims are settled.
+    this.#database = this.#open(parts.clock.now() - RESERVATION_TTL_MS)
     this.#current = embeddedStore(this.#database)
     this.store = new Proxy(this.#current, {
       get: (_, name) => Reflect.get(this.#current, name),
@@ -79,8 +81,19 @@ export class StoreWorld implements AsyncDisposable {
   set state(state: StoreState) {
     if (state === this.#state) return
     this.#state = state
+    if (state === 'up') this.#listenAgain()
+    else this.#silentSince ??= this.#parts.clock.now()
     this.#parts.onState(state)
     if (state !== 'frozen') for (const goOn of this.#waiting.splice(0)) goOn()
+  }
+
+  /** After a time in which no session could be renewed none may be taken for over, as on Redis. */
+  #listenAgain(): void {
+    const now = this.#parts.clock.now()
+    const silentMs = now - (this.#silentSince ?? now)
+    this.#silentSince = undefined
+    if (silentMs > RESERVATION_TTL_MS / 2)
+      this.#database.write('volatile', (sql) => sql.run('UPDATE meta SET born_at = ?', now))
   }
 
   /** Resolves when it can carry something out. */
@@ -102,7 +115,7 @@ export class StoreWorld implements AsyncDisposable {
   /** It goes on as another incarnation that remembers no more than this. */
   become(copy: Copy): void {
     this.#database[Symbol.dispose]()
-    this.#database = this.#open()
+    this.#database = this.#open(this.#parts.clock.now())
     fill(this.#database, copy)
     this.#current = embeddedStore(this.#database)
     this.#parts.onOblivion()
@@ -112,12 +125,12 @@ export class StoreWorld implements AsyncDisposable {
     this.#database[Symbol.dispose]()
   }
 
-  #open(): Database {
+  #open(bornAt: number): Database {
     const database = openDatabase(':memory:')
     const name = `incarnation-${++this.#incarnation}`
     database.write('volatile', (sql) => {
       for (const step of MIGRATIONS) sql.script(step)
-      beginIncarnation(sql, () => name, this.#parts.clock.now())
+      beginIncarnation(sql, () => name, bornAt)
     })
     return database
   }

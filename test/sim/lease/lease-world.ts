@@ -80,6 +80,16 @@ export function makeLeaseWorld(options: LeaseWorldOptions) {
   const members = Array.from({ length: options.clients }, start)
   const check = () => judge.look(members.map(({ client }) => client))
 
+  /** Every instant is judged. Whether it came to be before so many ms had passed. */
+  async function passUntil(isSo: () => boolean, limitMs: number): Promise<boolean> {
+    const came = await clock.runUntil(() => {
+      check()
+      return isSo()
+    }, limitMs)
+    check()
+    return came
+  }
+
   return {
     world,
     clock,
@@ -93,22 +103,20 @@ export function makeLeaseWorld(options: LeaseWorldOptions) {
       members[index]?.client.process.kill()
       members[index] = start()
     },
+    passUntil,
     /** Time passes, and every instant of it is judged. */
     async pass(ms: number): Promise<void> {
-      await clock.runUntil(() => {
-        check()
-        return false
-      }, ms)
-      check()
+      await passUntil(() => false, ms)
     },
     /** Whether somebody leads before so many ms have passed. */
     leadsWithin: (limitMs: number) =>
-      clock.runUntil(() => {
-        check()
-        return members.some(
-          ({ client }) =>
-            client.epoch !== undefined && (client.tenures.at(-1)?.remainingMs() ?? 0) > 0,
-        )
-      }, limitMs),
+      passUntil(
+        () =>
+          members.some(
+            ({ client }) =>
+              client.epoch !== undefined && (client.tenures.at(-1)?.remainingMs() ?? 0) > 0,
+          ),
+        limitMs,
+      ),
   }
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { TIMING } from './lease-client.ts'
 import type { LeaseWorld } from './lease-world.ts'
 
 /** One thing that happens. Printed as it is written when a property fails. */
@@ -52,7 +53,11 @@ const passing = fc
   .map((ms) => mishap(`pass ${ms} ms`, (world) => world.pass(ms)))
 
 const firstKind = fc.constantFrom('io' as const, 'timers' as const)
-const anyWhile = fc.integer({ min: 50, max: 12_000 })
+/** Around what a lease lives, mostly: that is where it is decided. */
+const anyWhile = fc.oneof(
+  fc.integer({ min: 2_000, max: 8_000 }),
+  fc.integer({ min: 50, max: 12_000 }),
+)
 
 function cutOff(world: LeaseWorld, who: number): void {
   for (let k = 0; k < world.world.servers; k++) member(world, who).links.cut(k)
@@ -67,6 +72,15 @@ const spells = [
   fc.tuple(someone, anyWhile, firstKind).map(([who, ms, first]) =>
     mishap(`pause ${who} for ${ms} ms, then ${first} first`, async (w) => {
       member(w, who).client.process.pause()
+      await w.pass(ms)
+      resume(w, who, first)
+    }),
+  ),
+  fc.tuple(someone, anyWhile, firstKind).map(([who, ms, first]) =>
+    mishap(`pause ${who} for ${ms} ms when it asks, then ${first} first`, async (w) => {
+      const { process } = member(w, who).client
+      w.pausesAtSend.add(process)
+      await w.passUntil(() => process.state !== 'running', TIMING.renewMs * 2)
       await w.pass(ms)
       resume(w, who, first)
     }),
@@ -194,10 +208,10 @@ export function histories(repertoire: Repertoire, maxCommands = 60) {
     ...network,
     ...servers,
     creating,
-    ...(repertoire.stepsWalls ? stepping : []),
+    ...(repertoire.stepsWalls ? [...stepping, ...stepping] : []),
     ...(repertoire.suspends ? suspending : []),
     ...(repertoire.forgets ? forgetting : []),
-    ...(repertoire.storeForgets ? [forgetStore] : []),
+    ...(repertoire.storeForgets ? [forgetStore, forgetStore, forgetStore] : []),
   ]
   const times = Array.from({ length: Math.ceil(mishaps.length / 2) }, () => passing)
   return fc.commands<object, LeaseWorld, false>([...times, ...mishaps], {
