@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Clock } from '../time/clock.ts'
 import { type ClientLimits, makeClient } from './client.ts'
 import { type Credentials, readCredentials, withoutSecrets } from './credentials.ts'
+import { watchSentinels } from './sentinel-watch.ts'
 import { readServerInfo, type ServerInfo } from './server-info.ts'
 import { moveSkew } from './skew.ts'
 import type { RedisAddress } from './url.ts'
@@ -53,6 +54,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     await Promise.race([client.connect(), aborted])
     const server = await Promise.race([greet(client, credentials, options), aborted])
     if (server.refusal !== undefined) throw new Error(server.refusal)
+    leaveWhenReplaced(options, credentials, ending)
     return standingLink(client, server, options, ending, textOf)
   } catch (error) {
     const reason = ending.reason() ?? textOf(error)
@@ -88,6 +90,19 @@ function watchEnd(client: Redis, textOf: (error: unknown) => string): Ending {
       client.disconnect()
     },
   }
+}
+
+function leaveWhenReplaced(
+  { address: { target }, connectTimeoutMs }: LinkOptions,
+  credentials: Credentials,
+  ending: Ending,
+): void {
+  if (target.kind !== 'sentinel') return
+  const watch = watchSentinels({
+    ...{ ...target, ...credentials, connectTimeoutMs },
+    onSwitch: () => ending.close('the sentinels have made another server master'),
+  })
+  void ending.over.then(() => watch[Symbol.dispose]())
 }
 
 type Ask = (name: string, ...args: (string | number)[]) => Promise<unknown>
