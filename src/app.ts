@@ -2,23 +2,27 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeApi } from './api/api.ts'
-import type { Controller, PlanPreview } from './api/controller.ts'
+import type { PlanPreview } from './api/controller.ts'
 import { listen } from './api/listener.ts'
+import { openBackend } from './backend.ts'
 import type { LookOptions, RunOptions } from './cli/run-options.ts'
+import { makeController } from './control/controller.ts'
 import { makeFleets } from './control/fleets.ts'
+import { makeMismatches } from './control/mismatches.ts'
+import type { Peers } from './control/peers.ts'
 import { preview } from './control/preview.ts'
+import { makeReplicas } from './control/replicas.ts'
 import { makeSpecsFollower } from './control/specs.ts'
 import { startWatch } from './control/watch.ts'
 import { connectDocker } from './docker/dockerode.ts'
 import type { DockerError } from './docker/errors.ts'
 import { createProbe } from './engine/client.ts'
 import { engineTemplate } from './engine/template.ts'
-import { holdDataDir } from './lease/data-dir.ts'
-import { embeddedLeaseSource } from './lease/embedded.ts'
-import { watchLock } from './lease/watch-lock.ts'
 import { openNodeHttp } from './net/node-http.ts'
+import { openRedis } from './redis/data-server.ts'
 import { loadSpecs } from './spec/load.ts'
 import { openEmbeddedStore, STORE_FILE } from './store/embedded/open.ts'
+import { openRedisStore } from './store/redis/store.ts'
 import type { Logger } from './telemetry/log.ts'
 import { makeRecorder } from './telemetry/recorder.ts'
 import { type Clock, systemClock } from './time/clock.ts'
@@ -27,6 +31,8 @@ import { readSmallFile } from './vpn/small-file.ts'
 
 /** Limit of one Docker call, ms. */
 const DOCKER_TIMEOUT_MS = 15_000
+/** How long `plan` waits for Redis, ms. */
+const CONNECT_MS = 5_000
 /** How long `plan` lets probes and control servers answer before it looks, ms. */
 const LOOK_MS = 2_000
 
@@ -78,84 +84,121 @@ async function untilOver({ jobs, interrupted, fault }: Running): Promise<void> {
   }
 }
 
+/** Waits no longer than the signal says; what is waited for goes on. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  if (signal.aborted) onAbort()
+  try {
+    await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
 /** Short enough to read in a log line, unique enough to find one pass in a day's log. */
 function newReconcileId(): string {
   return randomUUID().slice(0, 8)
 }
 
 /**
- * The long-running process: everything is started here, in this order, and ends in the reverse one. Engines run on.
- * Resolves with the exit code when the signal says so.
- * @throws {DataDirHeld | StoreUnavailable | ListenFailed | DockerHostInvalid} when it cannot even begin.
+ * The long-running process: everything is started here, in this order, and ends in the reverse one, but for leases,
+ * which are given back first. Engines run on. Resolves with the exit code when the signal says so.
+ * @throws {DataDirHeld | StoreUnavailable | RedisUrlInvalid | ListenFailed | DockerHostInvalid} when it cannot even begin.
  * @throws {LeaseLost} when the data directory is taken from under it: it could never act again.
+ * @throws {TermStuck} when it cannot be sure of having stopped acting.
  */
 export async function runServer(
   options: RunOptions,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<number> {
   const clock = systemClock
-  const holder = `${options.hostname}:${process.pid}`
-  const command = `acefleet run --spec ${options.specPaths.join(' ')}`
-  const identity = { host: options.hostname, pid: process.pid, since: clock.now(), command }
-  using lock = holdDataDir(options.dataDir, identity)
-  await using store = await openEmbeddedStore({ dir: options.dataDir, clock, newId: randomUUID })
+  await using backend = await openBackend(options, { clock, log })
+  const { mode, store, leases, holder } = backend
   await using recorder = makeRecorder({ store, log, clock })
-  const record = recorder.record
+  const { record } = recorder
   using senses = openSenses(options, clock, (error) => {
     log.debug({ err: error }, 'event stream broke, reconnecting')
     // The daemon may be gone: a pass finds out, and says so, at once.
     fleets.wakeAll()
   })
-  const leases = embeddedLeaseSource(lock)
+  const mismatches = makeMismatches({
+    clock,
+    ruling: () => fleets.ruling(),
+    onChange: () => fleets.reconsider(),
+  })
+  const replicas = makeReplicas({
+    ...{ store, clock, log, holder, startedAt: clock.now() },
+    declares: () => specs.declares(),
+    leads: () => fleets.leads(),
+    onChange() {
+      fleets.wakeAll()
+      void specs.again().catch(() => {})
+    },
+    onAway: () => fleets.wakeAll(),
+    onGlance: mismatches.look,
+  })
+  const peers: Peers = {
+    hasOthers: () => replicas.others().length > 0,
+    largestEpoch: replicas.largestEpoch,
+    conditions: mismatches.conditions,
+    refresh: (aborted) => untilAborted(specs.again(), aborted),
+    giveBackMs: backend.giveBackMs,
+  }
   await using fleets = makeFleets({
     ...senses,
-    store,
-    leases,
-    record,
-    log,
-    newReconcileId,
-    holder,
+    ...{ store, leases, record, log, newReconcileId, holder, peers },
     patienceMs: 2 * DOCKER_TIMEOUT_MS,
   })
-  const { specPaths: paths } = options
-  const specs = makeSpecsFollower({ paths, store, fleets, clock, record, log })
-  const control: Controller = {
-    mode: 'embedded',
-    leadership: () => undefined,
-    replicas: () => [],
-    wake: fleets.wake,
-    plan: fleets.plan,
-    declaredIn: fleets.declaredIn,
-    trouble: fleets.trouble,
-    readiness() {
-      const reasons = [...specs.troubles(), ...fleets.troubles()]
-      return { ready: reasons.length === 0, reasons }
-    },
-  }
+  const specs = makeSpecsFollower({
+    ...{ paths: options.specPaths, store, fleets, clock, record, log },
+    lookAround: replicas.lookAround,
+  })
+  const { leaseTrouble } = backend
+  const control = makeController({ mode, fleets, specs, replicas, leaseTrouble, clock })
   const fault = new AbortController()
   const over = AbortSignal.any([signal, fault.signal])
   const api = makeApi({ store, recorder, control, clock, log, closing: over })
   await using listener = await listen(api, options.listen)
-  log.info(
-    { url: listener.url, instance: options.instance, docker: senses.docker.address },
-    'listening',
-  )
-  const jobs = [specs.follow(over), fleets.followEvents(over), watchLock(lock, clock, over)]
+  const { url } = listener
+  log.info({ url, holder, instance: options.instance, docker: senses.docker.address }, 'listening')
+  const jobs = [
+    ...[fleets.serve(over), specs.follow(over), fleets.followEvents(over), backend.watch(over)],
+    ...(mode === 'redis' ? [replicas.follow(over)] : []),
+  ]
   await untilOver({ jobs, interrupted: signal, fault })
+  if (mode === 'redis') await replicas.leave()
   log.info('stopping: the engines run on')
   return 0
+}
+
+/** The store that `plan` reads; an empty one where there is none. */
+async function openForReading(options: LookOptions, clock: Clock, signal: AbortSignal) {
+  const { redis, dataDir } = options
+  if (redis !== undefined) {
+    await using resources = new AsyncDisposableStack()
+    const data = resources.use(openRedis({ url: redis.url, clock }))
+    // Where it does not come about, the first question says why.
+    await data
+      .connected(AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]))
+      .catch(() => signal.throwIfAborted())
+    const { instance } = options
+    const store = resources.use(openRedisStore({ redis: data, instance, newId: randomUUID }))
+    const owned = resources.move()
+    return { store, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  }
+  const remembers = existsSync(join(dataDir, STORE_FILE))
+  const dir = remembers ? dataDir : ':memory:'
+  const store = await openEmbeddedStore({ dir, clock, newId: randomUUID, readOnly: remembers })
+  return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }
 
 /** Observes and plans once, without a server and without a change; what a store remembers counts where there is one. */
 export async function planOnce(options: LookOptions, signal: AbortSignal): Promise<PlanPreview> {
   const clock = systemClock
-  const remembers = existsSync(join(options.dataDir, STORE_FILE))
-  await using store = await openEmbeddedStore({
-    dir: remembers ? options.dataDir : ':memory:',
-    clock,
-    newId: randomUUID,
-    readOnly: remembers,
-  })
+  await using reading = await openForReading(options, clock, signal)
+  const { store } = reading
   using senses = openSenses(options, clock)
   const { fleets } = await loadSpecs(options.specPaths)
   const previews = await Promise.all(

@@ -37,6 +37,9 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version
 }
 
+/** What still runs so long after the end is not waited for, ms: a call that never comes back must not keep a process alive. */
+const LINGER_MS = 5_000
+
 process.exitCode = await runCli(process.argv.slice(2), {
   io: {
     out: outputTo(process.stdout),
@@ -60,3 +63,4 @@ process.exitCode = await runCli(process.argv.slice(2), {
     return connectDocker({ url: dockerHost, env: dockerEnv, home, clock: systemClock })
   },
 })
+setTimeout(() => process.exit(), LINGER_MS).unref()

@@ -1,7 +1,9 @@
 import { delimiter } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command, Option } from 'commander'
 import type { LogLevel } from '../telemetry/log-level.ts'
+import { flag } from './flag.ts'
 import type { CommandContext } from './parts.ts'
+import { addRedisFlags, type LeaseFlags, type RedisFlags, redisUrlOf } from './redis-flags.ts'
 import {
   DEFAULT_LISTEN,
   dockerEnvOf,
@@ -13,16 +15,12 @@ import {
 } from './run-options.ts'
 import { makeServerClient, parseServerUrl, type ServerClient } from './server-client.ts'
 
+export { flag }
+
 const DEFAULT_SERVER = `http://${DEFAULT_LISTEN.host}:${DEFAULT_LISTEN.port}`
 
-/** A flag and its variable: `--log-level` is also ACEFLEET_LOG_LEVEL. */
-export function flag(flags: string, description: string): Option {
-  const option = new Option(flags, description)
-  return option.env(`ACEFLEET_${option.name().toUpperCase().replaceAll('-', '_')}`)
-}
-
 /** What `--spec`, `--data`, `--docker`, `--instance` and `--log-level` parse to. */
-export interface LookFlags {
+export interface LookFlags extends RedisFlags {
   readonly spec: readonly string[]
   readonly data: string
   readonly docker?: string
@@ -30,14 +28,16 @@ export interface LookFlags {
   readonly logLevel: LogLevel
 }
 
-export interface RunFlags extends LookFlags {
+export interface RunFlags extends LookFlags, LeaseFlags {
   readonly listen: ListenAddress
 }
 
 /** Adds the flags of commands that look at Docker and the data directory themselves. */
 export function addLookFlags(command: Command): Command {
-  return command
-    .addOption(flag('--data <dir>', 'where the embedded store is').default('.acefleet'))
+  command.addOption(
+    flag('--data <dir>', 'where the embedded store is, for one process').default('.acefleet'),
+  )
+  return addRedisFlags(command)
     .addOption(
       flag('--docker <url>', 'the daemon, instead of DOCKER_HOST or the current docker context'),
     )
@@ -81,9 +81,11 @@ export function lookOptionsOf(
   command: Command,
   flags: LookFlags,
 ): LookOptions {
+  const url = redisUrlOf(flags)
   return {
     specPaths: specPathsOf(command, flags.spec),
     dataDir: flags.data,
+    redis: url === undefined ? undefined : { url },
     dockerHost: flags.docker,
     dockerEnv: dockerEnvOf(context.env, context.home),
     instance: flags.instance,

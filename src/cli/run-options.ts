@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from 'commander'
+import type { LeaseTiming } from '../lease/timing.ts'
+import { DURATION, parseDuration } from '../spec/quantity.ts'
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log-level.ts'
 
 /** Where the listener binds. Port 0 lets the system choose. */
@@ -10,12 +12,23 @@ export interface ListenAddress {
 /** Environment variables by name, as the process got them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** Where replicas keep what they share, and who of them acts is settled. URLs may hold passwords: they are no text for messages. */
+export interface RedisSettings {
+  /** The one data server. */
+  readonly url: string
+  /** The lease servers, 1, 3 or 5; `url` alone where none are named. */
+  readonly leaseUrls: readonly string[]
+  readonly timing: LeaseTiming
+}
+
 /** What the long-running process needs to know, read once from flags and environment. */
 export interface RunOptions {
   /** Files and folders, as the user named them. */
   readonly specPaths: readonly string[]
-  /** Where the embedded store lives. */
+  /** Where the embedded store lives; not used with `redis`. */
   readonly dataDir: string
+  /** Undefined: the embedded store, and this process alone. */
+  readonly redis?: RedisSettings | undefined
   /** `--docker`; wins over what `dockerEnv` says. */
   readonly dockerHost?: string | undefined
   /** DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_CONTEXT, DOCKER_CONFIG; HOME is where contexts are kept. */
@@ -28,7 +41,9 @@ export interface RunOptions {
 }
 
 /** What a single pass needs: `plan` and `doctor`. */
-export type LookOptions = Omit<RunOptions, 'listen'>
+export interface LookOptions extends Omit<RunOptions, 'listen' | 'redis'> {
+  readonly redis?: Pick<RedisSettings, 'url'> | undefined
+}
 
 export const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8000 }
 
@@ -70,4 +85,11 @@ export function parseLogLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((each) => each === text.toLowerCase())
   if (level === undefined) throw new InvalidArgumentError(`It must be ${LOG_LEVELS.join(', ')}.`)
   return level
+}
+
+/** Reads `6s`, `1m30s`, `500ms`; answers ms. */
+export function parseDurationFlag(text: string): number {
+  const ms = DURATION.test(text) ? parseDuration(text) : 0
+  if (ms <= 0) throw new InvalidArgumentError('It must be a duration above 0, for instance 6s.')
+  return ms
 }

@@ -43,11 +43,15 @@ interface World {
   readonly kept?: readonly AcceptedSpec[]
   readonly generations?: Readonly<Record<string, readonly number[]>>
   readonly edited?: readonly string[]
+  /** Fleets on whose file this process has decided already. */
+  readonly decided?: readonly string[]
+  /** What files of other replicas declare. */
+  readonly elsewhere?: readonly AcceptedSpec[]
 }
 
 function decide(
   files: Readonly<Record<string, string>>,
-  { kept = [], generations = {}, edited = [] }: World = {},
+  { kept = [], generations = {}, edited = [], decided = [], elsewhere = [] }: World = {},
 ) {
   const snapshot = load(files)
   const hashes = snapshot.fleets.map(({ fleet, hash }): [string, string] => [fleet.name, hash])
@@ -56,6 +60,8 @@ function decide(
     accepted: new Map(kept.map((spec) => [spec.fleet, spec])),
     generations: new Map(Object.entries(generations)),
     edits: new Map(hashes.filter(([name]) => edited.includes(name))),
+    isFresh: ({ fleet }) => !decided.includes(fleet.name),
+    elsewhere: new Map(elsewhere.map(({ fleet, hash }) => [fleet, new Set([hash])])),
     now: 5,
   })
 }

@@ -46,6 +46,10 @@ export interface DecisionInput {
   readonly generations: ReadonlyMap<string, readonly number[]>
   /** By fleet, the hash that a watched edit brought. */
   readonly edits: ReadonlyMap<string, string>
+  /** Whether nothing has been decided yet on what the file says. */
+  readonly isFresh: (candidate: LoadedFleet) => boolean
+  /** By fleet, the hashes that files of other replicas declare. */
+  readonly elsewhere: ReadonlyMap<string, ReadonlySet<string>>
   readonly now: number
 }
 
@@ -55,8 +59,16 @@ export interface SpecDecision {
   readonly unreadable: readonly UnreadableFleet[]
   /** Generations to add. */
   readonly accept: readonly AcceptedSpec[]
+  /** Files that would rule if other replicas did not declare what rules. */
+  readonly outvoted: readonly Outvoted[]
   /** What is wrong with files only beside the fleets that go on. */
   readonly problems: readonly SpecProblem[]
+}
+
+/** A file that says something else than the files of other replicas, and than what rules. */
+export interface Outvoted {
+  readonly candidate: LoadedFleet
+  readonly kept: AcceptedSpec
 }
 
 /** One fleet on its way to a decision. */
@@ -72,8 +84,9 @@ interface Contender {
 type Refusals = ReadonlyMap<string, readonly SpecProblem[]>
 
 /**
- * Which generation of each fleet runs: a sound file replaces what was accepted, unless it is an earlier generation
- * that nobody has just edited; a broken or missing one replaces nothing.
+ * Which generation of each fleet runs. A watched edit of a sound file replaces what was accepted. A file that nobody has
+ * just edited does so once, unless it is an earlier generation, or other replicas declare what was accepted: to start
+ * with another file is no edit. A broken or missing file replaces nothing.
  */
 export function decideSpecs(input: DecisionInput): SpecDecision {
   const candidates = new Map(input.snapshot.fleets.map((each) => [each.fleet.name, each]))
@@ -91,6 +104,11 @@ export function decideSpecs(input: DecisionInput): SpecDecision {
     fleets: verdicts.flatMap(({ fleet }) => fleet ?? []),
     unreadable: verdicts.flatMap(({ unreadable }) => unreadable ?? []),
     accept: verdicts.flatMap(({ accept }) => accept ?? []),
+    outvoted: contenders.flatMap(({ candidate, kept }) =>
+      candidate !== undefined && kept !== undefined && isOutvoted(candidate, kept, input)
+        ? [{ candidate, kept }]
+        : [],
+    ),
     problems: [...refusals.values()].flat(),
   }
 }
@@ -100,11 +118,22 @@ function wins(
   kept: AcceptedSpec | undefined,
   input: DecisionInput,
 ): boolean {
-  const { name } = candidate.fleet
   if (kept === undefined) return true
   if (kept.hash === candidate.hash) return false
-  const isEarlier = (input.generations.get(name) ?? []).length > 0
-  return !isEarlier || input.edits.get(name) === candidate.hash
+  if (input.edits.get(candidate.fleet.name) === candidate.hash) return true
+  return proposes(candidate, input) && !isOutvoted(candidate, kept, input)
+}
+
+/** Whether a file that nobody has just edited has something new to say. */
+function proposes(candidate: LoadedFleet, { generations, isFresh }: DecisionInput): boolean {
+  const isEarlier = (generations.get(candidate.fleet.name) ?? []).length > 0
+  return !isEarlier && isFresh(candidate)
+}
+
+function isOutvoted(candidate: LoadedFleet, kept: AcceptedSpec, input: DecisionInput): boolean {
+  const { name } = candidate.fleet
+  if (kept.hash === candidate.hash || input.edits.get(name) === candidate.hash) return false
+  return proposes(candidate, input) && input.elsewhere.get(name)?.has(kept.hash) === true
 }
 
 /**
@@ -171,7 +200,7 @@ function judge(
   }
   if (kept === undefined) return {}
   const { generation, hash, source } = kept
-  const conditions = [whyKept(kept, candidate, input, refusals.get(name))]
+  const conditions = whyKept(kept, candidate, input, refusals.get(name))
   const shape = checkShape(kept.document)
   if (shape.findings.length === 0 && shape.draft !== undefined) {
     const fleet = fleetOf(shape.draft.document)
@@ -188,28 +217,29 @@ function judge(
   }
 }
 
-/** The condition of a fleet that goes on with what was accepted before. */
+/** The condition of a fleet that goes on with what was accepted before; that replicas disagree is told by their leader. */
 function whyKept(
   kept: AcceptedSpec,
   candidate: LoadedFleet | undefined,
   { snapshot, generations }: DecisionInput,
   refusal: readonly SpecProblem[] | undefined,
-): PlannedCondition {
+): readonly PlannedCondition[] {
   const goesOn = `the fleet goes on with generation ${kept.generation}`
-  if (refusal !== undefined) return invalid('Clash', `${goesOn}: ${summary(refusal)}`)
+  if (refusal !== undefined) return [invalid('Clash', `${goesOn}: ${summary(refusal)}`)]
   if (candidate !== undefined) {
     const earlier = generations.get(kept.fleet)?.[0]
+    if (earlier === undefined) return []
     const message =
       `${goesOn}, for ${candidate.source} is as it was in generation ${earlier}: ` +
       'save the file once more to go back to that, or bring it up to date'
-    return invalid('EarlierGeneration', message)
+    return [invalid('EarlierGeneration', message)]
   }
   const problems = problemsOf(kept, snapshot.problems)
-  if (problems.length > 0) return invalid('Refused', `${goesOn}: ${summary(problems)}`)
+  if (problems.length > 0) return [invalid('Refused', `${goesOn}: ${summary(problems)}`)]
   const message =
     `no file declares the fleet any more, it came from ${kept.source}; ${goesOn}: ` +
     `put the document back, or remove the fleet with acefleet delete ${kept.fleet}`
-  return { type: 'Orphaned', status: 'True', reason: 'NotDeclared', message }
+  return [{ type: 'Orphaned', status: 'True', reason: 'NotDeclared', message }]
 }
 
 /** Problems that say why a fleet has no sound document: its own, or those of its file that are nobody else's. */

@@ -85,7 +85,42 @@ describe('wrong calls', { timeout: PROCESS_MS }, () => {
     [['run', '--spec', 'x', '--listen', 'nowhere'], 'It must be HOST:PORT'],
     [['run', '--spec', 'x', '--listen', '127.0.0.1:70000'], 'It must be HOST:PORT'],
     [['run', '--spec', 'x', '--log-level', 'loud'], 'It must be trace, debug, info'],
-    [['run', '--spec', 'x', '--redis', 'redis://h'], 'comes with a later version'],
+    [['run', '--spec', 'x', '--role', 'api'], 'comes with a later version'],
+    [['run', '--spec', 'x', '--redis', 'http://h'], '--redis (ACEFLEET_REDIS): this is no address'],
+    [
+      ['run', '--spec', 'x', '--lease-redis', 'redis://h'],
+      '--lease-redis (ACEFLEET_LEASE_REDIS) needs --redis',
+    ],
+    [['run', '--spec', 'x', '--lease-ttl', '9s'], '--lease-ttl (ACEFLEET_LEASE_TTL) needs --redis'],
+    [
+      ['run', '--spec', 'x', '--lease-ttl', 'soon'],
+      'It must be a duration above 0, for instance 6s',
+    ],
+    [
+      ['run', '--spec', 'x', '--redis', 'redis://h', '--lease-redis', 'redis://a', 'redis://b'],
+      '2 servers are named; it takes 1, 3 or 5',
+    ],
+    [
+      [
+        'run',
+        '--spec',
+        'x',
+        '--redis',
+        'redis://h',
+        '--lease-redis',
+        'redis://a,redis://b,redis://a:6379',
+      ],
+      'redis://a:6379 is named twice',
+    ],
+    [
+      ['run', '--spec', 'x', '--redis', 'redis://h', '--lease-ttl', '3s', '--lease-renew', '2s'],
+      '--lease-ttl 3s is too short for --lease-renew 2s: at least ',
+    ],
+    [['run', '--spec', 'x', '--redis-file', '/nowhere'], '/nowhere cannot be read (ENOENT)'],
+    [
+      ['run', '--spec', 'x', '--redis', 'redis://h', '--redis-file', '/nowhere'],
+      '--redis (ACEFLEET_REDIS) and --redis-file (ACEFLEET_REDIS_FILE) are both given',
+    ],
     [['get', 'engins'], 'there is no kind "engins": give one of fleets, engines'],
     [['get', 'engines', '-o', 'xml'], 'Allowed choices are table, wide, json, yaml'],
     [['get', 'engines', '--server', 'ftp://x'], '"ftp://x" is no server address'],
@@ -99,9 +134,18 @@ describe('wrong calls', { timeout: PROCESS_MS }, () => {
     expect(code).toBe(1)
   })
 
-  it('refuses a data server named by variable, rather than splitting a fleet unseen (I7)', async () => {
-    const { code, err } = await cli(['run', '--spec', good], { ACEFLEET_REDIS: 'redis://h' })
-    expect(err).toContain('--redis (ACEFLEET_REDIS) comes with a later version')
+  it.each<[string, string[], Record<string, string>]>([
+    ['--redis', ['--redis', 'redis://:s3cr/et@h'], {}],
+    ['ACEFLEET_REDIS', [], { ACEFLEET_REDIS: 'redis://:s3cret@h/no' }],
+    ['--lease-redis', ['--redis', 'redis://h', '--lease-redis', 'redis//:s3cret@h'], {}],
+    ['a file', ['--redis-file', 'FILE'], {}],
+  ])('never repeats a password that is wrong in %s', async (_, args, env) => {
+    const file = join(dir, 'redis-url')
+    await writeFile(file, 'redis://user:s3cret@h:99999')
+    const line = ['run', '--spec', good, ...args.map((arg) => (arg === 'FILE' ? file : arg))]
+    const { code, out, err } = await cli(line, env)
+    expect(`${out}${err}`).not.toContain('s3cr')
+    expect(err).toMatch(/^acefleet: --(lease-)?redis/)
     expect(code).toBe(1)
   })
 

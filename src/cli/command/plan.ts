@@ -51,7 +51,8 @@ export function addPlan(program: Command, context: CommandContext): void {
     .addOption(outputFlag(['table', 'json', 'yaml']))
     .addHelpText(
       'after',
-      '\nExamples:\n  $ acefleet plan --spec specs\n  $ acefleet plan --spec specs -o json',
+      '\nExamples:\n  $ acefleet plan --spec specs\n  $ acefleet plan --spec specs -o json\n' +
+        '  $ acefleet plan --spec specs --redis redis://redis:6379',
     )
     .action(async (flags: LookFlags & { output: OutputFormat }) => {
       const options = lookOptionsOf(context, command, flags)

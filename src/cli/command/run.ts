@@ -2,28 +2,15 @@ import type { Command } from 'commander'
 import { CommandFailed } from '../command-failed.ts'
 import { addLookFlags, flag, listenFlag, lookOptionsOf, type RunFlags, specFlag } from '../flags.ts'
 import type { CommandContext } from '../parts.ts'
+import { addLeaseFlags, redisSettingsOf } from '../redis-flags.ts'
 
 const STDOUT = 1
 
-/** Flags of the design that this version cannot honour. Set and ignored, they would split a fleet's brain. */
-const NOT_YET = ['redis', 'lease-redis', 'role'] as const
-
-interface NotYetFlags {
-  readonly redis?: string
-  readonly leaseRedis?: string
-  readonly role?: string
-}
-
-function refuseNotYet(flags: NotYetFlags): void {
-  const given = [
-    flags.redis === undefined ? [] : ['--redis (ACEFLEET_REDIS)'],
-    flags.leaseRedis === undefined ? [] : ['--lease-redis (ACEFLEET_LEASE_REDIS)'],
-    flags.role === undefined ? [] : ['--role (ACEFLEET_ROLE)'],
-  ].flat()
-  if (given.length === 0) return
+/** A flag of the design that this version cannot honour: set and ignored, it would promise what is not so. */
+function refuseRole(role: string | undefined): void {
+  if (role === undefined) return
   throw new CommandFailed(
-    `${given.join(' and ')} comes with a later version: this one runs all roles in one process, ` +
-      'on the embedded store of --data. Leave it out, and start one process only.',
+    '--role (ACEFLEET_ROLE) comes with a later version: this one runs all roles in one process. Leave it out.',
   )
 }
 
@@ -35,19 +22,24 @@ export function addRun(program: Command, context: CommandContext): void {
       'Keep the fleets of the specs running, until interrupted. Engines go on without it.',
     )
     .addOption(specFlag().makeOptionMandatory())
-  addLookFlags(command).addOption(listenFlag())
-  for (const name of NOT_YET) command.addOption(flag(`--${name} <value>`, 'not yet').hideHelp())
-  command
+  addLeaseFlags(addLookFlags(command))
+    .addOption(listenFlag())
+    .addOption(flag('--role <role>', 'not yet').hideHelp())
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  $ acefleet run --spec specs\n' +
         '  $ acefleet run --spec home.yaml --spec away.yaml --data /var/lib/acefleet\n' +
-        '  $ ACEFLEET_SPEC=specs ACEFLEET_LISTEN=0.0.0.0:8000 acefleet run',
+        '  $ ACEFLEET_SPEC=specs ACEFLEET_LISTEN=0.0.0.0:8000 acefleet run\n\n' +
+        'Several replicas, of which one leads each fleet (the same command on each, with files that say the same):\n' +
+        '  $ acefleet run --spec specs --redis redis://redis:6379\n' +
+        '  $ acefleet run --spec specs --redis redis://redis:6379?passwordFile=/run/secrets/redis \\\n' +
+        '      --lease-redis redis://lease-1 redis://lease-2 redis://lease-3',
     )
-    .action(async (flags: RunFlags & NotYetFlags) => {
-      refuseNotYet(flags)
-      const options = { ...lookOptionsOf(context, command, flags), listen: flags.listen }
+    .action(async (flags: RunFlags & { readonly role?: string }) => {
+      refuseRole(flags.role)
+      const look = lookOptionsOf(context, command, flags)
+      const options = { ...look, redis: redisSettingsOf(command, flags), listen: flags.listen }
       const { out, signal } = context.io
       // Loaded only where it logs: half of this program's start is the loading of libraries.
       const { makeLogger } = await import('../../telemetry/log.ts')

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto'
+import type { Controller } from './api/controller.ts'
+import type { RedisSettings, RunOptions } from './cli/run-options.ts'
+import { holdDataDir } from './lease/data-dir.ts'
+import { embeddedLeaseSource } from './lease/embedded.ts'
+import { servedLeaseSource } from './lease/keeper.ts'
+import type { LeaseSource } from './lease/lease.ts'
+import { watchLock } from './lease/watch-lock.ts'
+import { openRedis } from './redis/data-server.ts'
+import { openLeaseServers } from './redis/lease-servers.ts'
+import { openEmbeddedStore } from './store/embedded/open.ts'
+import { openRedisStore } from './store/redis/store.ts'
+import type { Store } from './store/store.ts'
+import type { Logger } from './telemetry/log.ts'
+import type { Clock } from './time/clock.ts'
+
+/** A leader that sees nothing gives way after so many ttls: two would be little more than a restart of the daemon. */
+const GIVE_BACK_TTLS = 3
+
+/** What is there is used from the first moment; what is not is not waited for, ms. */
+const FIRST_CONNECTION_MS = 1_000
+
+/** What lies behind the controllers: where they keep what Docker cannot tell, and whence they have the right to act. */
+export interface Backend extends AsyncDisposable {
+  readonly mode: Controller['mode']
+  readonly store: Store
+  readonly leases: LeaseSource
+  /** This process, for people and among replicas. */
+  readonly holder: string
+  /** How long a leader that cannot see Docker or the store keeps others from trying, ms. */
+  readonly giveBackMs: number
+  /** Looks after it until aborted; rejects when this process can never act again. */
+  watch(signal: AbortSignal): Promise<void>
+  /** Why no lease can be had or kept at the moment; undefined when one can. */
+  leaseTrouble(): string | undefined
+}
+
+export interface BackendParts {
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+async function openEmbedded(options: RunOptions, clock: Clock): Promise<Backend> {
+  const { dataDir: dir, hostname: host } = options
+  const command = `acefleet run --spec ${options.specPaths.join(' ')}`
+  await using resources = new AsyncDisposableStack()
+  const lock = resources.use(
+    holdDataDir(dir, { host, pid: process.pid, since: clock.now(), command }),
+  )
+  const store = resources.use(await openEmbeddedStore({ dir, clock, newId: randomUUID }))
+  const owned = resources.move()
+  return {
+    mode: 'embedded',
+    store,
+    leases: embeddedLeaseSource(lock),
+    holder: `${host}:${process.pid}`,
+    giveBackMs: Number.POSITIVE_INFINITY,
+    watch: (signal) => watchLock(lock, clock, signal),
+    leaseTrouble: () => undefined,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** Neither Redis nor anything on it has to be there yet: all of it is tried again for as long as it takes. */
+async function openShared(
+  options: RunOptions,
+  redis: RedisSettings,
+  parts: BackendParts,
+): Promise<Backend> {
+  const { clock, log } = parts
+  const { instance, hostname } = options
+  const { url, leaseUrls: urls, timing } = redis
+  await using resources = new AsyncDisposableStack()
+  const data = resources.use(openRedis({ url, clock, log }))
+  const servers = resources.use(
+    openLeaseServers({
+      ...{ urls, clock, log, prefix: `acefleet:${instance}:` },
+      commandTimeoutMs: timing.attemptMs,
+    }),
+  )
+  await data.connected(AbortSignal.timeout(FIRST_CONNECTION_MS)).catch(() => {})
+  const store = resources.use(openRedisStore({ redis: data, instance, newId: randomUUID }))
+  const owned = resources.move()
+  return {
+    mode: 'redis',
+    store,
+    leases: servedLeaseSource({ servers, clock, random: Math.random, timing, log }),
+    // Containers on the host's network share its name, and are all process 1.
+    holder: `${hostname}:${process.pid}-${randomUUID().slice(0, 4)}`,
+    giveBackMs: GIVE_BACK_TTLS * timing.ttlMs,
+    async watch(signal) {
+      await data.connected(signal).catch(() => {})
+      for (const warning of data.warnings()) log.warn({ reason: 'RedisSettings' }, warning)
+    },
+    leaseTrouble() {
+      const away = servers.states().filter(({ trouble }) => trouble !== undefined)
+      if (away.length * 2 < urls.length) return undefined
+      const why = away.map(({ address, trouble }) => `${address}: ${trouble}`).join('; ')
+      return `${away.length} of ${urls.length} lease servers do not answer (${why})`
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/**
+ * @throws {DataDirHeld | StoreUnavailable} when the data directory cannot be used.
+ * @throws {RedisUrlInvalid} when addresses of Redis cannot be right.
+ */
+export async function openBackend(options: RunOptions, parts: BackendParts): Promise<Backend> {
+  return options.redis === undefined
+    ? await openEmbedded(options, parts.clock)
+    : await openShared(options, options.redis, parts)
+}
