@@ -1,4 +1,6 @@
 import { expect, test, vi } from 'vitest'
+import { openLeaseServers } from '../../src/redis/lease-servers.ts'
+import { systemClock } from '../../src/time/clock.ts'
 import { startSentinelSet } from '../harness/sentinel-set.ts'
 import { failureOf, open, openConnected, owned, PATIENCE } from './bench.ts'
 import { INCREMENT } from './scripts.ts'
@@ -29,11 +31,32 @@ test.each([
       await data.run(INCREMENT, ['n'], [])
       expect(data.server().runId).not.toBe(before)
     }, FAILOVER)
+    // Until it is told, some ten seconds later, it goes on taking writes that nobody will ever see again.
+    if (how === 'demote') {
+      expect(await set.master.command('info', 'replication')).toContain('role:master')
+    }
     expect(String(await set.replica.command('info', 'server'))).toContain(data.server().runId)
     expect(Number(await set.replica.command('get', 'n'))).toBeGreaterThan(1)
     expect(data.address).toBe(set.url)
   },
 )
+
+test('a replica that was promoted does not vote for a lease until one ttl has passed (I7)', async () => {
+  const set = owned(await startSentinelSet())
+  const servers = owned(
+    openLeaseServers({ urls: [set.url], prefix: 'acefleet:test:', clock: systemClock }),
+  )
+  const grant = await vi.waitFor(() => servers.acquire('home', 60_000), PATIENCE)
+  expect(grant).toBeDefined()
+  await set.master.kill()
+  // The replica has been up for as long as the master: what it may have missed does not show in its age.
+  await vi.waitFor(
+    () =>
+      expect(servers.acquire('away', 60_000)).rejects.toThrow(/took the place of another server/),
+    FAILOVER,
+  )
+  expect(await vi.waitFor(() => servers.acquire('away', 100), PATIENCE)).toBeDefined()
+})
 
 test('sentinels and servers each get the password of theirs, and nobody hears of it', async () => {
   const set = owned(
