@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +9,7 @@ import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { buildStandIns, type StandInImages } from '../standins/build.ts'
+import { type AcefleetProcess, launchAcefleet } from './acefleet-process.ts'
 import { launchGluetun } from './launch.ts'
 import { type GluetunOptions, type GluetunStandIn, removeLabelled } from './standins.ts'
 
@@ -24,6 +23,15 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** A command that becomes acefleet at its end, as `setpriv …` does. */
   readonly prefix?: readonly string[]
+}
+
+export interface ReplicaOptions extends StartOptions {
+  /** URL of the data server. */
+  readonly redis: string
+  /** Where its specs are; the rig's folder by default. */
+  readonly specDir?: string
+  /** Further flags: `--lease-redis` … */
+  readonly flags?: readonly string[]
 }
 
 /** One acefleet process with a data directory, a spec file and VPN nodes of its own. */
@@ -46,6 +54,13 @@ export interface Rig extends AsyncDisposable {
   /** Resolves with the exit code when the process ends by itself. */
   ended(): Promise<number | null>
   pid(): number
+  /**
+   * Starts a process on a Redis beside others, which logs to a file of its own; waits until it listens. What the rig
+   * itself reads and posts goes to its own process, or else to the first replica that runs.
+   */
+  replica(name: string, options: ReplicaOptions): Promise<AcefleetProcess>
+  /** All replicas that were ever started. */
+  readonly replicas: readonly AcefleetProcess[]
   /** Writes the spec as an editor does, a new file in the old one's place, and waits until the fleet is planned by it. */
   edit(spec: SpecBody): Promise<void>
   addNode(letter: string, options?: Partial<GluetunOptions>): Promise<GluetunStandIn>
@@ -77,11 +92,21 @@ export async function makeRig(): Promise<Rig> {
   const [specDir, dataDir, logFile] = [join(dir, 'specs'), join(dir, 'data'), join(dir, 'log')]
   await mkdir(specDir)
   const nodes: Record<string, GluetunStandIn> = {}
-  let process_: ChildProcess | undefined
-  let url = ''
+  const replicas: AcefleetProcess[] = []
+  const replicaLogs = new Set<string>()
+  let own: AcefleetProcess | undefined
 
   async function log(): Promise<string> {
-    return await readFile(logFile, 'utf8').catch(() => '')
+    const files = [logFile, ...replicaLogs]
+    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))
+    return texts.join('')
+  }
+
+  /** Who is asked. */
+  function server(): AcefleetProcess {
+    const running = own ?? replicas.find((each) => each.isRunning())
+    if (running === undefined) throw new Error('no acefleet runs')
+    return running
   }
 
   async function until<T>(what: string, check: () => Promise<T | undefined | false>): Promise<T> {
@@ -104,12 +129,7 @@ export async function makeRig(): Promise<Rig> {
     throw new Error(`${what}: not within ${PATIENCE_MS / 1000} s: ${last}\n${tail}`)
   }
 
-  async function get<T>(path: string): Promise<T> {
-    const answer = await fetch(`${url}${path}`)
-    if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`)
-    return (await answer.json()) as T
-  }
-
+  const get = async <T>(path: string) => await server().get<T>(path)
   const list = async <T>(path: string) => (await get<{ items: readonly T[] }>(path)).items
   const engines = () => list<EngineView>(`/v1/engines?fleet=${fleet}`)
   const fleetView = () => get<FleetView>(`/v1/fleets/${fleet}`)
@@ -123,36 +143,29 @@ export async function makeRig(): Promise<Rig> {
     dataDir,
     nodes,
     nodeName: (letter) => `${fleet}-${letter}`,
-    async start({ env = {}, prefix = [] } = {}) {
-      const before = (await log()).length
-      const fd = openSync(logFile, 'a')
-      const flags = ['run', '--spec', specDir, '--data', dataDir, '--instance', instance]
-      const [command = '', ...args] = [
-        ...[...prefix, process.execPath, '--disable-warning=ExperimentalWarning', 'src/main.ts'],
-        ...[...flags, '--listen', '127.0.0.1:0'],
-      ]
-      process_ = spawn(command, args, {
-        stdio: ['ignore', fd, fd],
-        env: { ...process.env, ACEFLEET_LOG_LEVEL: 'debug', ...env },
-      })
-      closeSync(fd)
-      url = await until('acefleet listens', async () => {
-        if (process_?.exitCode !== null) throw new Error(`it exited with ${process_?.exitCode}`)
-        return /"url":"([^"]+)"/.exec((await log()).slice(before))?.[1]
-      })
+    async start(options = {}) {
+      const flags = ['--spec', specDir, '--data', dataDir, '--instance', instance]
+      own = await launchAcefleet({ flags, logFile, ...options })
     },
     async end(signal = 'SIGTERM') {
-      process_?.kill(signal)
-      return await rig.ended()
+      return (await own?.end(signal)) ?? null
     },
-    async ended() {
-      const ending = process_
-      if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null)
-        return ending?.exitCode ?? null
-      return await new Promise<number | null>((resolve) => ending.once('exit', resolve))
+    ended: async () => (await own?.ended()) ?? null,
+    pid: () => own?.pid ?? -1,
+    signal: (signal) => own?.signal(signal),
+    replicas,
+    async replica(name, { redis, specDir: specs = specDir, flags = [], ...options }) {
+      const file = join(dir, `${name}.log`)
+      replicaLogs.add(file)
+      const base = ['--spec', specs, '--redis', redis, '--instance', instance]
+      const started = await launchAcefleet({
+        ...options,
+        flags: [...base, ...flags],
+        logFile: file,
+      })
+      replicas.push(started)
+      return started
     },
-    pid: () => process_?.pid ?? -1,
-    signal: (signal) => void process_?.kill(signal),
     async edit(spec) {
       const document = {
         apiVersion: 'acefleet/v1',
@@ -161,7 +174,7 @@ export async function makeRig(): Promise<Rig> {
         spec,
       }
       const file = join(specDir, 'fleet.yaml')
-      const isRunning = process_ !== undefined && process_.exitCode === null
+      const isRunning = [own, ...replicas].some((each) => each?.isRunning())
       const before = isRunning ? (await fleetView().catch(() => undefined))?.generation : undefined
       await writeFile(`${file}.new`, stringify(document))
       await rename(`${file}.new`, file)
@@ -182,15 +195,7 @@ export async function makeRig(): Promise<Rig> {
       return node
     },
     get,
-    async post(path, body = {}) {
-      const answer = await fetch(`${url}${path}`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(body),
-      })
-      const text = await answer.text()
-      return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) }
-    },
+    post: (path, body) => server().post(path, body),
     fleetView,
     engines,
     vpns: () => list(`/v1/vpns?fleet=${fleet}`),
@@ -213,7 +218,7 @@ export async function makeRig(): Promise<Rig> {
     openStore: () => openEmbeddedStore({ dir: dataDir, clock: systemClock, newId: () => 'test' }),
     log,
     async [Symbol.asyncDispose]() {
-      await rig.end('SIGKILL')
+      await Promise.all([own, ...replicas].map((each) => each?.end('SIGKILL')))
       await removeLabelled(docker, { 'acefleet.instance': instance })
       await removeLabelled(docker, labels)
       await rm(dir, { recursive: true, force: true })
