@@ -197,6 +197,26 @@ it(
 )
 
 it(
+  'goes on when a server that evicts keys has taken any one of them, and never reserves too many (I3)',
+  async () => {
+    const connected = await connect()
+    await useAll(connected)
+    for (const key of Object.keys(await dump('acefleet:test:'))) {
+      await claim(connected, 'before')
+      await server.command('del', key)
+      await useAll(connected)
+      const answers = [await claim(connected, 'x'), await claim(connected, 'y')]
+      expect(answers.filter((answer) => answer === 'reserved').length, key).toBeLessThanOrEqual(1)
+      for (const name of ['before', 'x', 'y']) await connected.store.release(FLEET, name)
+      expect(await claim(connected, 'z'), key).toBe('reserved')
+      await connected.store.release(FLEET, 'z')
+      expect((await connected.store.events({ fleet: FLEET })).length, key).toBeGreaterThan(0)
+    }
+  },
+  PATIENCE_MS,
+)
+
+it(
   'leaves of a dropped fleet only its epoch and events',
   async () => {
     const connected = await connect()

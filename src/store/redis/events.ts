@@ -41,6 +41,14 @@ local function takeEarlier(kin, at)
     end
   end
 end
+local held = redis.call('HLEN', events)
+for _, index in ipairs({eventOrder, eventFleets, eventFolds}) do
+  -- A server that evicts keys has taken one: what is left leads nowhere.
+  if redis.call('ZCARD', index) ~= held then
+    redis.call('DEL', events, eventOrder, eventFleets, eventFolds)
+    held = 0
+  end
+end
 for i = REST, #ARGV, 4 do
   local record = {fleet = ARGV[i], kin = ARGV[i + 1], at = ARGV[i + 2], firstAt = ARGV[i + 2],
     count = '1', body = ARGV[i + 3]}
@@ -81,8 +89,11 @@ else
 end
 local answer = {'ok'}
 for i = #found, 1, -1 do
-  answer[#answer + 1] = found[i]
-  answer[#answer + 1] = redis.call('HGET', events, found[i])
+  local record = redis.call('HGET', events, found[i])
+  if record then
+    answer[#answer + 1] = found[i]
+    answer[#answer + 1] = record
+  end
 end
 return answer
 `,

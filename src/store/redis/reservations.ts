@@ -18,6 +18,11 @@ export const LAPSE: LuaPart<never> = {
   keys: ['sessions', 'expiry', 'places', 'lapsed'],
   args: [],
   lua: `
+if redis.call('ZCARD', places) ~= redis.call('ZCARD', expiry) then
+  -- A server that evicts keys has taken one of them.
+  redis.call('DEL', places)
+  for _, place in ipairs(redis.call('ZRANGE', expiry, 0, -1)) do redis.call('ZADD', places, 0, place) end
+end
 local over = redis.call('ZRANGEBYSCORE', expiry, '-inf', exact(now), 'WITHSCORES')
 for i = 1, #over, 2 do
   redis.call('ZREM', expiry, over[i])
