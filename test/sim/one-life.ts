@@ -11,7 +11,7 @@ import { isAlive } from './world-container.ts'
 const REST_MS = 3_000
 
 /** Two nodes and one forwarded engine, with room for one more. */
-function twoNodes(): Fleet {
+export function twoNodes(): Fleet {
   for (let seed = 1; ; seed++) {
     const fleet = drawFleet(makeRandom(seed))
     const { vpn, forwarding, update } = fleet

@@ -62,6 +62,10 @@ export class Viewers {
     return [...this.#sessions.values()].filter(isOn)
   }
 
+  all(): readonly Session[] {
+    return [...this.#sessions.values()]
+  }
+
   get count(): number {
     return this.#sessions.size
   }

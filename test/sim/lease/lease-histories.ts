@@ -26,7 +26,7 @@ function property(kind: Kind) {
   return fc.asyncProperty(places, histories(kind), async (place, history) => {
     const world = makeLeaseWorld({ ...kind, ...place, clients: CLIENTS })
     await fc.asyncModelRun(() => ({ model: {}, real: world }), history)
-    endFaults(world)
+    await endFaults(world)
     // Servers that restarted do not vote for a ttl; those whose clocks ran slow keep a lease for longer.
     const leaseMs = TIMING.ttlMs * (kind.forgets ? 2 : 1) * 1.04 + world.world.steppedBackMs
     const isLed = await world.leadsWithin(leaseMs + 2 * POLL_MS)
@@ -41,5 +41,6 @@ export async function liveThroughAny(kind: Kind): Promise<void> {
 /** What is broken first, with shrinking left out: that it is found is all that counts. */
 export async function firstViolation(kind: Kind): Promise<string> {
   const found = await fc.check(property(kind), { numRuns: BUG_RUNS, endOnFailure: true, seed: 1 })
+  console.log(found.numRuns)
   return found.failed ? String(found.errorInstance) : `nothing in ${found.numRuns} histories`
 }

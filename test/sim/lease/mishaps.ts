@@ -41,18 +41,32 @@ const server = (world: LeaseWorld, index: number) => {
   return found
 }
 
-function resume(world: LeaseWorld, who: number, first: 'io' | 'timers'): void {
+/** How a process goes on after a pause. */
+interface Awakening {
+  readonly first: 'io' | 'timers'
+  /** Whether it asks for its right before anything that waited has come in. That question alone ends a tenure. */
+  readonly isAsked: boolean
+}
+
+const anyAwakening: fc.Arbitrary<Awakening> = fc
+  .record({ first: fc.constantFrom('io', 'timers'), isAsked: fc.boolean() })
+  .map((how) => ({
+    ...how,
+    toString: () => `${how.first} first${how.isAsked ? ', asked before' : ''}`,
+  }))
+
+async function resume(world: LeaseWorld, who: number, how: Awakening): Promise<void> {
   const { client } = member(world, who)
   world.pausesAtSend.delete(client.process)
   client.machine.wake()
-  client.process.resume(first)
+  client.process.resume(how.first)
+  if (!how.isAsked) await world.clock.advance(0)
 }
 
 const passing = fc
   .oneof(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 400, max: 5_000 }))
   .map((ms) => mishap(`pass ${ms} ms`, (world) => world.pass(ms)))
 
-const firstKind = fc.constantFrom('io' as const, 'timers' as const)
 /** Around what a lease lives, mostly: that is where it is decided. */
 const anyWhile = fc.oneof(
   fc.integer({ min: 2_000, max: 8_000 }),
@@ -69,20 +83,20 @@ function heal(world: LeaseWorld, who: number): void {
 
 /** What begins and ends: left to chance alone, most of the world would soon stand still. */
 const spells = [
-  fc.tuple(someone, anyWhile, firstKind).map(([who, ms, first]) =>
-    mishap(`pause ${who} for ${ms} ms, then ${first} first`, async (w) => {
+  fc.tuple(someone, anyWhile, anyAwakening).map(([who, ms, how]) =>
+    mishap(`pause ${who} for ${ms} ms, then ${how}`, async (w) => {
       member(w, who).client.process.pause()
       await w.pass(ms)
-      resume(w, who, first)
+      await resume(w, who, how)
     }),
   ),
-  fc.tuple(someone, anyWhile, firstKind).map(([who, ms, first]) =>
-    mishap(`pause ${who} for ${ms} ms when it asks, then ${first} first`, async (w) => {
+  fc.tuple(someone, anyWhile, anyAwakening).map(([who, ms, how]) =>
+    mishap(`pause ${who} for ${ms} ms when it asks, then ${how}`, async (w) => {
       const { process } = member(w, who).client
       w.pausesAtSend.add(process)
       await w.passUntil(() => process.state !== 'running', TIMING.renewMs * 2)
       await w.pass(ms)
-      resume(w, who, first)
+      await resume(w, who, how)
     }),
   ),
   fc.tuple(someone, anyWhile).map(([who, ms]) =>
@@ -107,8 +121,8 @@ const processes = [
     mishap(`pause ${who} when it asks`, (w) => w.pausesAtSend.add(member(w, who).client.process)),
   ),
   fc
-    .tuple(someone, firstKind)
-    .map(([who, first]) => mishap(`resume ${who}, ${first} first`, (w) => resume(w, who, first))),
+    .tuple(someone, anyAwakening)
+    .map(([who, how]) => mishap(`resume ${who}, ${how}`, (w) => resume(w, who, how))),
   someone.map((who) => mishap(`crash ${who}`, (w) => w.crash(who % w.members.length))),
   someone.map((who) =>
     mishap(`release ${who}`, (w) => {
@@ -221,13 +235,13 @@ export function histories(repertoire: Repertoire, maxCommands = 60) {
 }
 
 /** Faults end: all run, all see all. What servers lost stays lost. */
-export function endFaults(world: LeaseWorld): void {
+export async function endFaults(world: LeaseWorld): Promise<void> {
   world.world.latencyMs = 20
-  world.members.forEach(({ links }, who) => {
+  for (const [who, { links }] of world.members.entries()) {
     for (let k = 0; k < world.world.servers; k++) links.loseReplies(k, 0)
     heal(world, who)
-    resume(world, who, 'io')
-  })
+    await resume(world, who, { first: 'io', isAsked: false })
+  }
   for (const each of world.fakes.servers) {
     each.thaw()
     each.start()
