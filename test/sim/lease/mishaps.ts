@@ -81,6 +81,13 @@ function heal(world: LeaseWorld, who: number): void {
   for (let k = 0; k < world.world.servers; k++) member(world, who).links.heal(k)
 }
 
+async function pauseWhenAsking(world: LeaseWorld, who: number, ms: number): Promise<void> {
+  const { process } = member(world, who).client
+  world.pausesAtSend.add(process)
+  await world.passUntil(() => process.state !== 'running', TIMING.renewMs * 2)
+  await world.pass(ms)
+}
+
 /** What begins and ends: left to chance alone, most of the world would soon stand still. */
 const spells = [
   fc.tuple(someone, anyWhile, anyAwakening).map(([who, ms, how]) =>
@@ -92,11 +99,17 @@ const spells = [
   ),
   fc.tuple(someone, anyWhile, anyAwakening).map(([who, ms, how]) =>
     mishap(`pause ${who} for ${ms} ms when it asks, then ${how}`, async (w) => {
-      const { process } = member(w, who).client
-      w.pausesAtSend.add(process)
-      await w.passUntil(() => process.state !== 'running', TIMING.renewMs * 2)
-      await w.pass(ms)
+      await pauseWhenAsking(w, who, ms)
       await resume(w, who, how)
+    }),
+  ),
+  fc.tuple(someone, fc.integer({ min: 500, max: 5_000 }), anyAwakening).map(([who, ms, how]) =>
+    mishap(`pause ${who} for ${ms} ms when it asks, cut it off, then ${how}`, async (w) => {
+      await pauseWhenAsking(w, who, ms)
+      cutOff(w, who)
+      await resume(w, who, how)
+      await w.pass(TIMING.ttlMs)
+      heal(w, who)
     }),
   ),
   fc.tuple(someone, anyWhile).map(([who, ms]) =>
