@@ -186,6 +186,7 @@ it(
     await useAll(await connect(0, 'home'))
     await server.command('set', 'acefleet:homely', 'mine')
     const before = await dump('acefleet:home:')
+    expect(Object.keys(before).length).toBeGreaterThan(10)
     const guest = await connect(0, 'hom')
     await useAll(guest)
     await guest.store.dropFleet(FLEET, await leadFrom(guest.store))
