@@ -167,7 +167,12 @@ describe('a server that will not do', () => {
   test('a master that becomes a replica is given up, and taken again as a master', async () => {
     const { redis: other } = await startServer()
     const { redis } = await startServer()
-    const data = await openConnected(redis.url)
+    // Without the look at it every ten seconds: the refusal alone must do.
+    const clock = makeClock({
+      ...systemClock,
+      timer: (ms, fire) => systemClock.timer(ms, ms >= 10_000 ? () => {} : fire),
+    })
+    const data = await openConnected(redis.url, { clock })
     await redis.command('replicaof', '127.0.0.1', other.port)
     const error = await failureOf(data.run(INCREMENT, ['n'], []))
     expect(error.message).toContain('READONLY')
