@@ -14,3 +14,6 @@ export const DEFAULT_EVENTS = 200
 
 /** How long a lapsed reservation is remembered, so that its holder can take it up again after an outage, ms. */
 export const LAPSED_KEPT_MS = 10 * RESERVATION_TTL_MS
+
+/** When no replica was heard for so long, sessions may have lapsed that still run, ms: holders renew every third of a lifetime. */
+export const SILENCE_MS = RESERVATION_TTL_MS / 2

@@ -1,3 +1,4 @@
+import { SILENCE_MS } from '../limits.ts'
 import type { LuaPart } from './script.ts'
 
 /**
@@ -6,17 +7,20 @@ import type { LuaPart } from './script.ts'
  * taken. What is still there is kept. The two counters jump to the server's time, above every number that was ever
  * given out, so that whoever reads on from one of them misses nothing.
  *
+ * An incarnation also becomes young again when no replica had been heard for so long: then nobody reached the store, and
+ * whoever holds a session could not renew it. Each silence counts once.
+ *
  * Gives the parts behind it `now` (server's Unix ms), `incarnationId`, `bornAt` and `exact(number)`, which writes a number
  * with all its digits: Lua's own `tostring` drops some.
  */
 export const INCARNATION: LuaPart = {
-  keys: ['incarnation'],
+  keys: ['incarnation', 'replicasSeen'],
   args: ['runId', 'candidateId'],
   lua: `
 local function exact(number) return string.format('%.17g', number) end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
-local birth = redis.call('HMGET', incarnation, 'id', 'bornAt', 'runId')
+local birth = redis.call('HMGET', incarnation, 'id', 'bornAt', 'runId', 'silentSince')
 local incarnationId, bornAt = birth[1], tonumber(birth[2])
 if not incarnationId or not bornAt or birth[3] ~= runId then
   incarnationId, bornAt = candidateId, math.floor(now)
@@ -29,6 +33,12 @@ elseif bornAt > now then
   -- The server's clock was put back: count from now, lest claims wait for it to catch up.
   bornAt = math.floor(now)
   redis.call('HSET', incarnation, 'bornAt', exact(bornAt))
+else
+  local heardAt = redis.call('ZREVRANGE', replicasSeen, 0, 0, 'WITHSCORES')[2]
+  if heardAt and now - tonumber(heardAt) > ${SILENCE_MS} and birth[4] ~= heardAt then
+    bornAt = math.floor(now)
+    redis.call('HSET', incarnation, 'bornAt', exact(bornAt), 'silentSince', heardAt)
+  end
 end
 `,
 }
