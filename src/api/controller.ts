@@ -1,3 +1,4 @@
+import type { Replica } from '../store/store.ts'
 import type { Condition, PlannedCondition } from '../telemetry/status.ts'
 
 /** One change that the next pass would make. */
@@ -40,6 +41,8 @@ export interface ReplicaView {
   readonly startedAt: number
   /** Fleets, in order. */
   readonly leads: readonly string[]
+  /** By fleet, what its own files declare soundly. */
+  readonly declares: Replica['declares']
   /** ms since it was heard of last. */
   readonly agoMs: number
 }

@@ -123,8 +123,8 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
       .map((replica) => ({ replica, agoMs: replica.agoMs + since }))
   }
 
-  const view = ({ holder, startedAt, leads }: Replica, agoMs: number): ReplicaView => ({
-    ...{ holder, startedAt, agoMs: Math.round(agoMs), leads: Object.keys(leads).sort() },
+  const view = ({ holder, startedAt, declares, leads }: Replica, agoMs: number): ReplicaView => ({
+    ...{ holder, startedAt, declares, agoMs: Math.round(agoMs), leads: Object.keys(leads).sort() },
   })
 
   return {
@@ -144,7 +144,7 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
     trouble: () => away,
     others: () => othersAged().map(({ replica }) => replica),
     views() {
-      const self = view({ holder, startedAt, declares: {}, leads: leads() }, 0)
+      const self = view({ holder, startedAt, declares: declares(), leads: leads() }, 0)
       const others = othersAged().filter(({ agoMs }) => agoMs <= REPLICA_TTL_MS)
       return [self, ...others.map(({ replica, agoMs }) => view(replica, agoMs))].sort((a, b) =>
         a.holder < b.holder ? -1 : 1,
