@@ -163,7 +163,7 @@ export function describeLeaseMajority(open: OpenLeaseServers): void {
   })
 
   it.each([1, 3])(
-    'grants nothing for one ttl after %i of that many restarted empty, to who saw them before (I7)',
+    'of %i servers, most of which restarted empty, nothing is granted for one ttl to who saw them before (I7)',
     async (count) => {
       await using bench = await open(count)
       const [a, b] = [await bench.client(), await bench.client()]

@@ -10,7 +10,7 @@ interface BegunTerm {
 }
 
 /** Thrown when a promise is broken. */
-export class Violation extends Error {
+class Violation extends Error {
   override readonly name = 'Violation'
 }
 
