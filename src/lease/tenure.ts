@@ -81,7 +81,7 @@ export function keepTenure(parts: TenureParts, grant: Grant, asked: Stopwatch): 
         ? 'no renewal was answered, or the process stood still'
         : textOf(trouble)
     lose(
-      `the lease ran out ${agoMs} ms ago, ${agoMs + ttlMs - marginMs} ms after it was asked for: ${why}`,
+      `the lease ran out ${agoMs} ms ago, ${Math.round(ttlMs - marginMs - left)} ms after it was asked for: ${why}`,
       trouble,
     )
     return false
