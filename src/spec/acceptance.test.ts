@@ -115,3 +115,121 @@ describe('a store in trouble', () => {
     await expect(acceptorOf(refusing).apply(snapshot(1))).rejects.toThrow('accepted elsewhere')
   })
 })
+
+describe('several processes on one store that may forget', () => {
+  /** A store whose data can be lost, and processes that decide on it. */
+  async function shared() {
+    const world = { store, incarnation: 'first', now: 0, declared: {} as Record<string, Around> }
+    const lazily = (of: () => SpecStore): SpecStore => ({
+      acceptedSpecs: () => of().acceptedSpecs(),
+      generationsOf: (...args) => of().generationsOf(...args),
+      acceptSpec: (spec) => of().acceptSpec(spec),
+      readFleet: (...args) => of().readFleet(...args),
+      addRequest: (...args) => of().addRequest(...args),
+    })
+    const process = (name: string) => {
+      const acceptor = makeSpecAcceptor({
+        store: lazily(() => world.store),
+        clock: { now: () => 1, monotonic: () => world.now },
+        lookAround: async () => {
+          const others = Object.entries(world.declared).filter(([other]) => other !== name)
+          return {
+            incarnation: world.incarnation,
+            others: others.flatMap(([, around]) => around.others),
+          }
+        },
+      })
+      return {
+        apply(of: SpecSnapshot) {
+          const declares = Object.fromEntries(
+            of.fleets.map(({ fleet, hash, source }) => [fleet.name, { hash, source }]),
+          )
+          world.declared[name] = { incarnation: '', others: [{ declares }] }
+          return generationAndReplicas(acceptor.apply(of))
+        },
+        again: (of: SpecSnapshot) => acceptor.apply(of),
+        end() {
+          delete world.declared[name]
+        },
+      }
+    }
+    const forget = async () => {
+      world.store = await openEmbeddedStore({ dir: ':memory:', clock, newId: () => 'y' })
+      world.incarnation = 'second'
+    }
+    return { world, process, forget }
+  }
+
+  it('bring back what ruled, before any file is considered', async () => {
+    const { process, forget } = await shared()
+    const [edited, stale] = [process('edited'), process('stale')]
+    await stale.apply(snapshot(1))
+    await edited.apply(snapshot(1))
+    expect(await edited.apply(snapshot(2, true))).toEqual([[2, 2]])
+    expect(await stale.apply(snapshot(1))).toEqual([[2, 2]])
+    await forget()
+    expect(await stale.apply(snapshot(1))).toEqual([[2, 2]])
+    expect(await edited.apply(snapshot(2))).toEqual([[2, 2]])
+  })
+
+  it('put right what a newcomer without memory took for a new fleet', async () => {
+    const { process, forget } = await shared()
+    const old = process('old')
+    const [mine, theirs] = [snapshot(3), snapshot(9)]
+    await old.apply(mine)
+    await forget()
+    const newcomer = process('newcomer')
+    old.end()
+    expect(await newcomer.apply(theirs)).toEqual([[1, 9]])
+    expect(await old.apply(mine)).toEqual([[2, 3]])
+    expect(await newcomer.apply(theirs)).toEqual([[2, 3]])
+  })
+
+  it('do not bring back what was deleted', async () => {
+    const { world, process } = await shared()
+    const one = process('one')
+    await one.apply(snapshot(1))
+    const gone: SpecSnapshot = { fleets: [], problems: [], edited: false, editedFiles: [] }
+    await one.apply(gone)
+    await store.dropFleet('a', await store.openTerm('a', 'me', 0, 1))
+    expect(await one.apply(gone)).toEqual([])
+    world.incarnation = 'second'
+    expect(await one.apply(gone)).toEqual([])
+  })
+
+  it('bring a fleet back together with the wish to delete it', async () => {
+    const { world, process, forget } = await shared()
+    const one = process('one')
+    await one.apply(snapshot(1))
+    await store.addRequest('a', { kind: 'delete' })
+    const gone: SpecSnapshot = { fleets: [], problems: [], edited: false, editedFiles: [] }
+    await one.apply(gone)
+    await forget()
+    expect(await one.apply(gone)).toEqual([[1, 1]])
+    expect((await world.store.readFleet('a', 1)).requests).toEqual([{ kind: 'delete' }])
+  })
+
+  it('let a newcomer wait for a replica that has just ended, and no longer than a little', async () => {
+    const { world, process } = await shared()
+    const [old, newcomer] = [process('old'), process('newcomer')]
+    await old.apply(snapshot(1))
+    const file = snapshot(5)
+    expect(await newcomer.apply(file)).toEqual([[1, 1]])
+    expect((await newcomer.again(file)).outvoted).toHaveLength(1)
+    world.now = 5_500
+    old.end()
+    expect(await newcomer.apply(file)).toEqual([[2, 5]])
+  })
+
+  it('let no newcomer win by outliving the others', async () => {
+    const { world, process } = await shared()
+    const [old, newcomer] = [process('old'), process('newcomer')]
+    await old.apply(snapshot(1))
+    const file = snapshot(5)
+    await newcomer.apply(file)
+    world.now = 10_000
+    old.end()
+    expect(await newcomer.apply(file)).toEqual([[1, 1]])
+    expect(await newcomer.apply(snapshot(6, true))).toEqual([[2, 6]])
+  })
+})

@@ -263,3 +263,38 @@ describe('a generation that this version can not read', () => {
     expect(running(decide({ 'a.yaml': text('a') }, { kept: [strange] }))).toEqual([['a', 4, 1]])
   })
 })
+
+describe('a file that other replicas do not have', () => {
+  const kept = accepted('a', 3, { replicas: 3 })
+  const differs = { 'a.yaml': text('a', { replicas: 5 }) }
+
+  it('does not rule by being there, while others declare what rules', () => {
+    const decision = decide(differs, { kept: [kept], elsewhere: [kept] })
+    expect(running(decision)).toEqual([['a', 3, 3]])
+    expect(decision.outvoted).toMatchObject([{ candidate: { source: 'a.yaml' }, kept }])
+    expect(decision.accept).toEqual([])
+  })
+
+  it('rules when it is edited', () => {
+    const decision = decide(differs, { kept: [kept], elsewhere: [kept], edited: ['a'] })
+    expect(running(decision)).toEqual([['a', 4, 5]])
+    expect(decision.outvoted).toEqual([])
+  })
+
+  it('rules when no other replica declares what rules: so one edits while acefleet is down', () => {
+    const other = accepted('a', 9, { replicas: 9 })
+    expect(running(decide(differs, { kept: [kept], elsewhere: [other] }))).toEqual([['a', 4, 5]])
+    expect(running(decide(differs, { kept: [kept] }))).toEqual([['a', 4, 5]])
+  })
+
+  it('is the first generation of a fleet that nobody knows', () => {
+    const decision = decide(differs, { elsewhere: [kept] })
+    expect(running(decision)).toEqual([['a', 1, 5]])
+  })
+
+  it('does not rule later on, once it was decided on: a failover rolls nothing back or forward', () => {
+    const decision = decide(differs, { kept: [kept], decided: ['a'] })
+    expect(running(decision)).toEqual([['a', 3, 3]])
+    expect(decision.outvoted).toEqual([])
+  })
+})

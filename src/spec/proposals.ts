@@ -34,7 +34,11 @@ export function makeProposals(clock: Pick<Clock, 'monotonic'>): Proposals {
       for (const { fleet, hash, source } of snapshot.fleets)
         if (snapshot.editedFiles.includes(source)) edits.set(fleet.name, hash)
     },
-    isFresh: ({ fleet, hash }) => spent.get(fleet.name) !== hash,
+    isFresh({ fleet: { name }, hash }) {
+      const before = lost.get(name)
+      const isLost = before?.hash === hash && clock.monotonic() - before.since > OUTVOTED_MS
+      return !isLost && spent.get(name) !== hash
+    },
     ruled({ fleet, hash }) {
       spent.set(fleet.name, hash)
       if (edits.get(fleet.name) === hash) edits.delete(fleet.name)
@@ -43,10 +47,7 @@ export function makeProposals(clock: Pick<Clock, 'monotonic'>): Proposals {
       spent.set(fleet.name, hash)
     },
     outvoted({ fleet: { name }, hash }) {
-      const now = clock.monotonic()
-      const before = lost.get(name)
-      if (before?.hash !== hash) lost.set(name, { hash, since: now })
-      else if (now - before.since > OUTVOTED_MS) spent.set(name, hash)
+      if (lost.get(name)?.hash !== hash) lost.set(name, { hash, since: clock.monotonic() })
     },
   }
 }
