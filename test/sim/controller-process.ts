@@ -8,6 +8,7 @@ import type { Bug } from './bug.ts'
 import type { EngineWorld } from './engine-world.ts'
 import type { FakeDocker } from './fake-docker.ts'
 import type { LeaseWorld } from './lease-world.ts'
+import { makeNeighbours } from './neighbours.ts'
 import type { Random } from './random.ts'
 import type { SimProcess } from './sim-process.ts'
 import { type StoreHooks, storeClient } from './sim-store.ts'
@@ -28,6 +29,8 @@ export interface ControllerParts {
   readonly random: Random
   readonly bug: Bug | undefined
   readonly say: (who: string, line: string) => void
+  /** What the accepted spec says now. */
+  readonly ruling: () => DesiredFleet
   readonly onBroken: (error: unknown) => void
 }
 
@@ -63,11 +66,7 @@ function describe({ reason, message }: NewFleetEvent): string {
 }
 
 /** Starts one run of the controller, put together as app.ts does it, but for files and HTTP. */
-export function startController(
-  parts: ControllerParts,
-  name: string,
-  first: DesiredFleet,
-): ControllerRun {
+export function startController(parts: ControllerParts, name: string): ControllerRun {
   const { clock, vpns, engines, say, bug } = parts
   const process = clock.process(name)
   const random = parts.random.fork(name)
@@ -89,6 +88,12 @@ export function startController(
     },
   })
   let reconciles = 0
+  const isAlone = parts.leases.servers.length === 0
+  const { replicas, peers } = makeNeighbours({
+    ...{ store, clock: process.clock, log, holder: name },
+    fleets: () => fleets,
+    ruling: parts.ruling,
+  })
   const fleets: Fleets = makeFleets({
     instance: 'default',
     docker,
@@ -103,14 +108,18 @@ export function startController(
     newReconcileId: () => `${name}/${++reconciles}`,
     holder: name,
     patienceMs: PATIENCE_MS,
+    peers: isAlone ? undefined : peers,
   })
   const ending = new AbortController()
   const guard = (work: Promise<unknown>) =>
     void work.catch((error: unknown) => {
       if (process.state !== 'dead' && !ending.signal.aborted) parts.onBroken(error)
     })
-  guard(fleets.rule([first]))
+  guard(fleets.rule([parts.ruling()]))
   guard(fleets.followEvents(ending.signal))
+  const served = fleets.serve(ending.signal)
+  guard(served)
+  if (!isAlone) guard(replicas.follow(ending.signal))
   return {
     process,
     listedAt,
@@ -119,7 +128,9 @@ export function startController(
     kill: () => process.kill(),
     async end() {
       ending.abort(new Error('SIGTERM'))
+      await served
       await fleets[Symbol.asyncDispose]()
+      if (!isAlone) await replicas.leave()
       process.kill()
     },
   }

@@ -13,6 +13,8 @@ export interface SimProcess {
   /** What came meanwhile is delivered, one turn each. After a real SIGCONT either kind may come first. */
   resume(first?: 'io' | 'timers'): void
   kill(): void
+  /** Its wall clock is set: this much ahead of the world's, ms. */
+  wallAheadMs: number
   /** Runs `arrive` as I/O of this process: now, at resume, or never. */
   deliver(arrive: () => void): void
 }
@@ -32,7 +34,7 @@ export function makeSimProcess(name: string, base: Clock): SimProcess {
   const io = () => heldIo
 
   const clock = makeClock({
-    now: () => base.now(),
+    now: () => base.now() + process.wallAheadMs,
     monotonic: () => base.monotonic(),
     timer: (ms, fire) => {
       let disposed = false
@@ -49,9 +51,10 @@ export function makeSimProcess(name: string, base: Clock): SimProcess {
     },
   })
 
-  return {
+  const process: SimProcess = {
     name,
     clock,
+    wallAheadMs: 0,
     get state() {
       return state
     },
@@ -75,4 +78,5 @@ export function makeSimProcess(name: string, base: Clock): SimProcess {
     },
     deliver: (run) => arrive(io, run),
   }
+  return process
 }

@@ -1,6 +1,7 @@
 import { StoreUnavailable } from '../../src/store/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Clock } from '../../src/time/clock.ts'
+import { serverTime } from './server-time.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { StoreWorld } from './store-world.ts'
 
@@ -77,7 +78,9 @@ export function storeClient(
   }
   const call = async (method: Method, args: readonly unknown[]): Promise<unknown> => {
     if (process.state === 'dead') return await never
-    const about = { method, args, by: process.name, isWrite: WRITES.has(method) }
+    const time = serverTime(process.wallAheadMs)
+    const sent = time.sent(method, args)
+    const about = { method, args: sent, by: process.name, isWrite: WRITES.has(method) }
     const fate = before(about)
     if (fate === 'diesBefore') return await never
     if (fate === 'stalls') await whenRunning(process)
@@ -90,7 +93,7 @@ export function storeClient(
       const outcome = await (limit === undefined ? done : Promise.race([done, limit]))
       await travel(ms)
       await whenRunning(process)
-      if (outcome !== undefined && fate !== 'losesReply') return outcome()
+      if (outcome !== undefined && fate !== 'losesReply') return time.heard(method, outcome())
     }
     await whenRunning(process)
     const how = fate === 'fails' ? 'not carried out' : 'no reply'

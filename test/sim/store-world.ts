@@ -3,8 +3,14 @@ import { type Database, openDatabase } from '../../src/store/embedded/database.t
 import { beginIncarnation, readFleet } from '../../src/store/embedded/memory.ts'
 import { MIGRATIONS } from '../../src/store/embedded/schema.ts'
 import { embeddedStore } from '../../src/store/embedded/store.ts'
+import { SILENCE_MS } from '../../src/store/limits.ts'
 import type { Mark } from '../../src/store/mark.ts'
-import { RESERVATION_TTL_MS, type Store } from '../../src/store/store.ts'
+import {
+  REPLICA_TTL_MS,
+  RESERVATION_TTL_MS,
+  type Replica,
+  type Store,
+} from '../../src/store/store.ts'
 import type { Clock } from '../../src/time/clock.ts'
 
 type Row = Readonly<Record<string, number | string | null>>
@@ -61,6 +67,8 @@ export class StoreWorld implements AsyncDisposable {
   #database: Database
   #current: Store
   #incarnation = 0
+  /** Who announced what, and when: an embedded store has one user only, and keeps nothing of it. */
+  readonly #replicas = new Map<string, { readonly replica: Replica; readonly at: number }>()
   /** Whatever is the store now. */
   readonly store: Store
 
@@ -70,7 +78,7 @@ export class StoreWorld implements AsyncDisposable {
     this.#database = this.#open(parts.clock.now() - RESERVATION_TTL_MS)
     this.#current = embeddedStore(this.#database)
     this.store = new Proxy(this.#current, {
-      get: (_, name) => Reflect.get(this.#current, name),
+      get: (_, name) => (name === 'announce' ? this.#announce : Reflect.get(this.#current, name)),
     })
   }
 
@@ -87,12 +95,23 @@ export class StoreWorld implements AsyncDisposable {
     if (state !== 'frozen') for (const goOn of this.#waiting.splice(0)) goOn()
   }
 
+  readonly #announce = async (replica: Replica): ReturnType<Store['announce']> => {
+    const now = this.#parts.clock.now()
+    this.#replicas.set(replica.holder, { replica, at: now })
+    const living = [...this.#replicas.values()].filter(({ at }) => now - at < REPLICA_TTL_MS)
+    const glance = await this.#current.announce(replica)
+    return {
+      ...glance,
+      replicas: living.map((each) => ({ ...each.replica, agoMs: now - each.at })),
+    }
+  }
+
   /** After a time in which no session could be renewed none may be taken for over, as on Redis. */
   #listenAgain(): void {
     const now = this.#parts.clock.now()
     const silentMs = now - (this.#silentSince ?? now)
     this.#silentSince = undefined
-    if (silentMs > RESERVATION_TTL_MS / 2)
+    if (silentMs > SILENCE_MS)
       this.#database.write('volatile', (sql) => sql.run('UPDATE meta SET born_at = ?', now))
   }
 
@@ -117,6 +136,7 @@ export class StoreWorld implements AsyncDisposable {
     this.#database[Symbol.dispose]()
     this.#database = this.#open(this.#parts.clock.now())
     fill(this.#database, copy)
+    this.#replicas.clear()
     this.#current = embeddedStore(this.#database)
     this.#parts.onOblivion()
   }

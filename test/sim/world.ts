@@ -220,10 +220,10 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
           random,
           bug,
           say,
+          ruling: desired,
           onBroken: (error) => judge.violations.push(`broken: ${String(error)}`),
         },
         name,
-        desired(),
       )
       runs.set(name, run)
       return run
