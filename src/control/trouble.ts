@@ -4,7 +4,7 @@ import { StoreUnavailable } from '../store/errors.ts'
 import type { Condition, PlannedCondition } from '../telemetry/status.ts'
 
 /** What a failure means, as a standing fact; nothing about the fleet itself may be concluded from it (I9). */
-export function conditionOf(error: unknown): PlannedCondition {
+function conditionOf(error: unknown): PlannedCondition {
   const message = error instanceof Error ? error.message : String(error)
   const of = (type: PlannedCondition['type'], reason: string): PlannedCondition => {
     return { type, status: 'True', reason, message }
