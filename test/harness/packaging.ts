@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import type Docker from 'dockerode'
 import { standInBase } from '../standins/build.ts'
 
 /** A build copies 150 MB on a busy machine; Compose waits ten seconds for each container that it stops. */
@@ -19,7 +21,7 @@ export async function run(
 }
 
 /** Builds by the builder that every daemon has: BuildKit is a package of its own in Debian. */
-export async function build(tag: string, context: string, ...args: readonly string[]) {
+async function build(tag: string, context: string, ...args: readonly string[]) {
   return run(['docker', 'build', '-q', '-t', tag, ...args, context], { DOCKER_BUILDKIT: '0' })
 }
 
@@ -44,7 +46,7 @@ require('node:fs').cpSync('/npm/node_modules', 'node_modules', { recursive: true
  * Builds what stands in for Docker Hub's Node image: the stand-ins' base, which has this machine's Node, and an `npm`
  * that installs from a folder of the image, where no registry answers.
  */
-export async function buildNodeBase(tag: string, folder: string): Promise<void> {
+async function buildNodeBase(tag: string, folder: string): Promise<void> {
   for (const path of productionModules()) {
     const to = join(folder, 'npm', path)
     mkdirSync(dirname(to), { recursive: true })
@@ -57,9 +59,48 @@ export async function buildNodeBase(tag: string, folder: string): Promise<void> 
   writeFileSync(join(folder, 'npm-cli'), npm, { mode: 0o755 })
   writeFileSync(
     join(folder, 'Dockerfile'),
-    `FROM ${standInBase}\nCOPY npm-cli /usr/bin/npm\nCOPY npm /npm\nENTRYPOINT []\n`,
+    `FROM ${standInBase}\nLABEL acefleet.standin=node\nCOPY npm-cli /usr/bin/npm\nCOPY npm /npm\nENTRYPOINT []\n`,
   )
   await build(tag, folder)
+}
+
+/** Of images that a test run leaves for the next one, as the stand-ins' are. */
+const keptImages = { base: 'acefleet/test-node:dev', image: 'acefleet/test:dev' }
+
+/**
+ * Builds deploy/Dockerfile on {@link buildNodeBase}, and returns both tags. The images stay: the daemon's cache makes
+ * the next build of the same files a matter of seconds.
+ */
+export async function buildAcefleet(docker: Docker): Promise<{ base: string; image: string }> {
+  const { base, image } = keptImages
+  const folder = mkdtempSync(join(tmpdir(), 'acefleet-packaging-'))
+  try {
+    await renewing(docker, base, () => buildNodeBase(base, folder))
+    const args = ['-f', 'deploy/Dockerfile', '--build-arg', `NODE_IMAGE=${base}`]
+    await renewing(docker, image, () => build(image, '.', ...args))
+    return keptImages
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What a build has taken the tag from goes, unless something still uses it. */
+async function renewing(docker: Docker, tag: string, build: () => Promise<unknown>): Promise<void> {
+  const idOf = () =>
+    docker
+      .getImage(tag)
+      .inspect()
+      .then(
+        ({ Id }) => Id,
+        () => undefined,
+      )
+  const before = await idOf()
+  await build()
+  if (before === undefined || before === (await idOf())) return
+  await docker
+    .getImage(before)
+    .remove()
+    .catch(() => {})
 }
 
 /** A port of 127.0.0.1 that is free now. */

@@ -1,39 +1,20 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parse, stringify } from 'yaml'
-import { findCompose } from '../../deploy/setup/compose.ts'
 import type { EngineView, FleetView } from '../../src/api/view.ts'
-import { build, buildNodeBase, freePort, run } from '../harness/packaging.ts'
-import { removeLabelled } from '../harness/standins.ts'
+import { type ComposeProject, composeUp } from '../harness/compose-project.ts'
+import { buildAcefleet, freePort, run } from '../harness/packaging.ts'
 import { buildStandIns } from '../standins/build.ts'
 
 const docker = new Docker()
 const name = `t${process.pid}x900`
-const instance = `test-${name}`
-const image = `acefleet/test:${name}`
-const base = `acefleet/test-node:${name}`
-const folder = mkdtempSync(join(tmpdir(), 'acefleet-packaging-'))
+let image: string
+let base: string
 
 beforeAll(async () => {
   await buildStandIns({ docker })
-  const baseFolder = join(folder, 'base')
-  mkdirSync(baseFolder)
-  await buildNodeBase(base, baseFolder)
-  await build(image, '.', '-f', 'deploy/Dockerfile', '--build-arg', `NODE_IMAGE=${base}`)
-})
-
-afterAll(async () => {
-  for (const tag of [image, base]) {
-    await docker
-      .getImage(tag)
-      .remove()
-      .catch(() => {})
-  }
-  rmSync(folder, { recursive: true, force: true })
+  const built = await buildAcefleet(docker)
+  image = built.image
+  base = built.base
 })
 
 describe('the image', () => {
@@ -81,14 +62,8 @@ describe('the image', () => {
 })
 
 describe('the compose file', () => {
-  const compose = findCompose()
-  const specDir = join(folder, 'specs')
-  const keyFile = join(folder, 'key')
-  const files = ['-f', 'deploy/compose.yaml', '-f', 'test/integration/compose.standins.yaml']
-  let env: Readonly<Record<string, string>>
+  let project: ComposeProject
   let url: string
-
-  const call = (...args: string[]) => run([...(compose ?? []), '-p', name, ...files, ...args], env)
 
   async function list<Item>(path: string): Promise<readonly Item[]> {
     const answer = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(5_000) })
@@ -98,55 +73,21 @@ describe('the compose file', () => {
   beforeAll(async () => {
     const port = await freePort()
     url = `http://127.0.0.1:${port}`
-    mkdirSync(specDir)
-    writeFileSync(join(specDir, 'home.yaml'), standInSpec())
-    writeFileSync(keyFile, 'k3y', { mode: 0o644 })
-    env = {
-      ACEFLEET_IMAGE: image,
-      ACEFLEET_PORT: String(port),
-      DOCKER_GID: String(statSync('/var/run/docker.sock').gid),
-      GLUETUN_API_KEY: 'k3y',
-      GLUETUN_API_KEY_FILE: keyFile,
-      GLUETUN_IMAGE: 'acefleet/standin-gluetun:dev',
-      TEST_INSTANCE: instance,
-      TEST_NAME: name,
-      TEST_SPECS: specDir,
-      WIREGUARD_PRIVATE_KEY_A: 'none',
-      WIREGUARD_PRIVATE_KEY_B: 'none',
-    }
-    await call('up', '-d', '--no-build')
+    project = await composeUp({
+      docker,
+      name,
+      files: ['deploy/compose.yaml', 'test/integration/compose.standins.yaml'],
+      controllers: ['acefleet'],
+      env: { ACEFLEET_IMAGE: image, ACEFLEET_PORT: String(port) },
+    })
   })
 
   afterAll(async () => {
-    await call('stop', 'acefleet').catch(() => {})
-    await removeLabelled(docker, { 'acefleet.instance': instance })
-    await call('down', '-v', '-t', '2')
+    await project?.[Symbol.asyncDispose]()
   })
 
-  /** The fleet of deploy/specs, with the stand-ins' names and image. */
-  function standInSpec(): string {
-    const spec = parse(readFileSync('deploy/specs/home.yaml', 'utf8'))
-    spec.metadata.name = name
-    Object.assign(spec.spec.engine, { image: 'acefleet/standin-engine:dev', pullPolicy: 'Never' })
-    for (const node of spec.spec.vpn.nodes) node.name = node.name.replace('gluetun', name)
-    return stringify(spec)
-  }
-
-  async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-    const deadline = Date.now() + 120_000
-    let last: unknown
-    while (Date.now() < deadline) {
-      const found = await look().catch((error: unknown) => {
-        last = error
-      })
-      if (found !== undefined) return found
-      await sleep(250)
-    }
-    throw new Error(`${what}: ${last}\n${await call('logs', '--tail=40', 'acefleet')}`)
-  }
-
   test('brings a fleet up behind both VPN nodes, with the key of their control servers (I10)', async () => {
-    const engines = await until('the fleet converges', async () => {
+    const engines = await project.until('the fleet converges', async () => {
       const [fleet] = await list<FleetView>('/v1/fleets')
       const isReady = fleet?.ready === 6 && fleet.conditions.every(({ type }) => type === 'Ready')
       return isReady ? await list<EngineView>('/v1/engines') : undefined
@@ -164,15 +105,15 @@ describe('the compose file', () => {
   })
 
   test('shows acefleet as healthy, and leaves its engines running when it goes', async () => {
-    const id = (await call('ps', '-q', 'acefleet')).trim()
-    await until('acefleet is healthy', async () => {
+    const id = await project.containerOf('acefleet')
+    await project.until('acefleet is healthy', async () => {
       const { State } = await docker.getContainer(id).inspect()
       return State.Health?.Status === 'healthy' || undefined
     })
-    await call('stop', 'acefleet')
+    await project.call('stop', 'acefleet')
     const { State } = await docker.getContainer(id).inspect()
     expect(State.ExitCode).toBe(0)
-    const label = [`acefleet.instance=${instance}`]
+    const label = [`acefleet.instance=${project.instance}`]
     expect(await docker.listContainers({ filters: { label } })).toHaveLength(6)
   })
 })

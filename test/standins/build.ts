@@ -40,7 +40,8 @@ const standInImages: StandInImages = {
   gluetun: 'acefleet/standin-gluetun:dev',
 }
 
-interface Recipe {
+/** How one image is made. */
+export interface Recipe {
   readonly tag: string
   /** Names all that goes in. */
   readonly hash: string
@@ -56,6 +57,16 @@ export async function buildStandIns(options: BuildOptions = {}): Promise<StandIn
   const docker = options.docker ?? new Docker()
   const onProgress = options.onProgress ?? (() => undefined)
   const recipes = await makeRecipes()
+  await ensureImages(docker, recipes, onProgress)
+  return standInImages
+}
+
+/** Builds those that are missing or outdated, in this order. */
+export async function ensureImages(
+  docker: Docker,
+  recipes: readonly Recipe[],
+  onProgress: (line: string) => void = () => undefined,
+): Promise<void> {
   const outdated: string[] = []
   for (const recipe of recipes) {
     const present = await inspectImage(docker, recipe.tag)
@@ -69,7 +80,6 @@ export async function buildStandIns(options: BuildOptions = {}): Promise<StandIn
   }
   // Children before parents. Whatever still runs from an old image keeps it.
   for (const id of outdated.reverse()) await removeUnused(docker, id)
-  return standInImages
 }
 
 async function makeRecipes(): Promise<readonly Recipe[]> {

@@ -14,7 +14,16 @@ class NoNodeRoot extends Error {
 
 const localNode = fileURLToPath(new URL('../../../node_modules/.bin/node', import.meta.url))
 
-const etc: readonly (readonly [string, string])[] = [
+/** Where a program goes to in the root, and whence. */
+export interface Program {
+  readonly path: string
+  readonly from: string
+}
+
+/** A file that glibc, or the program itself, asks for. */
+export type TextFile = readonly [path: string, content: string]
+
+const etc: readonly TextFile[] = [
   ['etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n'],
   ['etc/group', 'root:x:0:\nnogroup:x:65534:\n'],
   // Without it glibc would ask for modules that are not in the image, and never for /etc/hosts.
@@ -23,27 +32,29 @@ const etc: readonly (readonly [string, string])[] = [
 
 /** The files of a root file system that holds Node, bash and their shared libraries, from this machine. */
 export async function collectNodeRoot(): Promise<readonly TarEntry[]> {
-  if (process.platform !== 'linux') {
-    throw new NoNodeRoot(
-      `the stand-ins are built from a Linux machine's own files, not ${process.platform}'s`,
-    )
-  }
   const node = realpathSync(existsSync(localNode) ? localNode : process.execPath)
-  const bash = (process.env.PATH ?? '')
-    .split(':')
-    .map((directory) => `${directory}/bash`)
-    .find((path) => existsSync(path))
-  if (bash === undefined) throw new NoNodeRoot('bash is missing: the health check is made of it')
-  const libraries = new Set((await Promise.all([node, bash].map(librariesOf))).flat())
+  return await collectRoot([
+    { path: 'usr/bin/node', from: node },
+    { path: 'usr/bin/bash', from: programOf('bash', 'the health check is made of it') },
+  ])
+}
+
+/** Programs of this machine with their shared libraries, as a root file system. */
+export async function collectRoot(
+  programs: readonly Program[],
+  texts: readonly TextFile[] = etc,
+): Promise<readonly TarEntry[]> {
+  const libraries = new Set(
+    (await Promise.all(programs.map(({ from }) => librariesOf(from)))).flat(),
+  )
   const files: TarEntry[] = [
-    { path: 'usr/bin/node', mode: 0o755, from: node },
-    { path: 'usr/bin/bash', mode: 0o755, from: realpathSync(bash) },
+    ...programs.map((program) => ({ ...program, mode: 0o755 })),
     ...[...libraries].sort().map((library) => ({
       path: library.slice(1),
       mode: 0o755,
       from: realpathSync(library),
     })),
-    ...etc.map(([path, content]) => ({ path, mode: 0o644, content })),
+    ...texts.map(([path, content]) => ({ path, mode: 0o644, content })),
   ]
   const directories = new Set(files.flatMap(({ path }) => parents(path)))
   return [
@@ -51,6 +62,21 @@ export async function collectNodeRoot(): Promise<readonly TarEntry[]> {
     { path: 'tmp', mode: 0o1777, isDirectory: true },
     ...files,
   ]
+}
+
+/** The file behind a name in PATH. */
+export function programOf(name: string, purpose: string): string {
+  if (process.platform !== 'linux') {
+    throw new NoNodeRoot(
+      `the stand-ins are built from a Linux machine's own files, not ${process.platform}'s`,
+    )
+  }
+  const path = (process.env.PATH ?? '')
+    .split(':')
+    .map((directory) => `${directory}/${name}`)
+    .find((each) => existsSync(each))
+  if (path === undefined) throw new NoNodeRoot(`${name} is missing: ${purpose}`)
+  return realpathSync(path)
 }
 
 async function librariesOf(binary: string): Promise<readonly string[]> {
