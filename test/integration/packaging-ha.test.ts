@@ -114,7 +114,8 @@ describe.each(variants)(
 
     test('goes on under another leader when the leader is killed, and no engine notices (I6, I9)', async () => {
       const others = replicas.filter((each) => each !== led.by)
-      await docker.getContainer(await project.containerOf(led.by)).kill()
+      for (const service of [...mayDie, led.by])
+        await docker.getContainer(await project.containerOf(service)).kill()
       const next = await leaderAt(others, led.epoch)
       expect(others).toContain(next.by)
       expect(await runningEngines()).toEqual(engines)
