@@ -1,0 +1,67 @@
+/**
+ * Loaded into a controller process before its own modules (`node --import`): tells the harness of every call that
+ * changes the world in the tick in which it is issued, and stops the process where it was told to.
+ */
+import { Agent, type ClientRequest } from 'node:http'
+import type { Socket } from 'node:net'
+import { listenToHarness, machineNow, report } from './preload/channel.ts'
+import type { Failpoint, Order } from './preload/messages.ts'
+import { stepWallClock } from './preload/wall-clock.ts'
+
+/** node's own, whose types do not tell of it: called by `http.request`, in its tick. */
+interface AgentInside {
+  addRequest(request: ClientRequest, options: { readonly socketPath?: string }, ...more: []): void
+}
+
+let armed: (Failpoint & { left: number }) | undefined
+
+/** The kernel stops the process before the call returns. */
+function stopHere(line: string): void {
+  report({ kind: 'hit', line, at: machineNow() })
+  process.kill(process.pid, 'SIGSTOP')
+}
+
+/** The failpoint that this call is to meet, which then meets no other. */
+function takePoint(line: string): Failpoint | undefined {
+  if (armed === undefined || !new RegExp(armed.line).test(line)) return undefined
+  armed.left -= 1
+  if (armed.left > 0) return undefined
+  const point = armed
+  armed = undefined
+  return point
+}
+
+function stopBeforeBytes(request: ClientRequest, line: string): void {
+  request.prependOnceListener('socket', (socket: Socket) => {
+    if (socket.connecting) socket.prependOnceListener('connect', () => stopHere(line))
+    else stopHere(line)
+  })
+}
+
+const inside = Agent.prototype as unknown as AgentInside
+const { addRequest } = inside
+inside.addRequest = function (this: AgentInside, request, options, ...more) {
+  // Of all that this process asks, only the daemon is behind a socket file.
+  if (options.socketPath !== undefined) {
+    const line = `${request.method} ${request.path.replace(/^\/v\d+\.\d+/, '')}`
+    if (request.method !== 'GET') report({ kind: 'issued', line, at: machineNow() })
+    const point = takePoint(line)
+    if (point?.at === 'issue') stopHere(line)
+    if (point?.at === 'send') stopBeforeBytes(request, line)
+    if (point?.at === 'answer') request.prependOnceListener('response', () => stopHere(line))
+  }
+  addRequest.call(this, request, options, ...more)
+}
+
+function obey(order: Order): void {
+  if (order.kind === 'step') {
+    stepWallClock(order.ms)
+    report({ kind: 'stepped' })
+  } else {
+    armed = { ...order.point, left: order.point.nth }
+    report({ kind: 'armed' })
+  }
+}
+
+listenToHarness(obey)
+report({ kind: 'ready' })
