@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ContainerId } from '../../src/docker/port.ts'
-import { RESERVATION_TTL_MS, type Store } from '../../src/store/store.ts'
+import { RESERVATION_TTL_MS, type Reservation, type Store } from '../../src/store/store.ts'
 
 /** A stream on one engine that goes on until it is ended. */
 export interface Viewer extends AsyncDisposable {
@@ -11,14 +12,20 @@ export interface Viewer extends AsyncDisposable {
 /** Often enough to outlive a stall of the machine of ten seconds. */
 const RENEW_MS = RESERVATION_TTL_MS / 5
 
-/** Reserves a session in the store and renews it, as a gateway would. Throws when the engine refuses it. */
+/** How often a store that is too young for new claims is asked again. */
+const SETTLING_MS = 250
+
+/**
+ * Claims a session in the store, makes it active and renews it, as a gateway would; waits for a store that may have
+ * forgotten sessions. Throws when the engine refuses it.
+ */
 export async function startViewer(
   store: Store,
   fleet: string,
   containerId: string | null | undefined,
 ): Promise<Viewer> {
   const id = randomUUID()
-  const reserve = () => {
+  const reserve = (state: Reservation['state']) => {
     const now = Date.now()
     return store.reserve(
       fleet,
@@ -27,7 +34,7 @@ export async function startViewer(
         containerId: (containerId ?? '') as ContainerId,
         content: id,
         holder: 'test',
-        state: 'active',
+        state,
         expiresAt: now + RESERVATION_TTL_MS,
         lastBytesAt: now,
       },
@@ -35,10 +42,15 @@ export async function startViewer(
       now,
     )
   }
-  const answer = await reserve()
+  let answer = await reserve('pending')
+  while (answer === 'unsettled') {
+    await sleep(SETTLING_MS)
+    answer = await reserve('pending')
+  }
+  if (answer === 'reserved') answer = await reserve('active')
   if (answer !== 'reserved') throw new Error(`${containerId} is ${answer}`)
   // A renewal that fails shows in the test: the engine seems idle.
-  const renewals = setInterval(() => void reserve().catch(() => {}), RENEW_MS)
+  const renewals = setInterval(() => void reserve('active').catch(() => {}), RENEW_MS)
   let isOver = false
   const end = async () => {
     clearInterval(renewals)
