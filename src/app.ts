@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { makeApi } from './api/api.ts'
 import type { PlanPreview } from './api/controller.ts'
 import { listen } from './api/listener.ts'
+import { rememberReads } from './api/remembered-reads.ts'
 import { openBackend } from './backend.ts'
 import type { LookOptions, RunOptions } from './cli/run-options.ts'
 import { makeController } from './control/controller.ts'
@@ -23,7 +24,9 @@ import { openRedis } from './redis/data-server.ts'
 import { loadSpecs } from './spec/load.ts'
 import { openEmbeddedStore, STORE_FILE } from './store/embedded/open.ts'
 import { openRedisStore } from './store/redis/store.ts'
+import { meterDocker } from './telemetry/docker-meter.ts'
 import type { Logger } from './telemetry/log.ts'
+import { makeMetrics } from './telemetry/metrics.ts'
 import { makeRecorder } from './telemetry/recorder.ts'
 import { type Clock, systemClock } from './time/clock.ts'
 import { createReadControl } from './vpn/control.ts'
@@ -111,12 +114,17 @@ function newReconcileId(): string {
  */
 export async function runServer(
   options: RunOptions,
-  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
+  {
+    log,
+    signal,
+    version,
+  }: { readonly log: Logger; readonly signal: AbortSignal; readonly version: string },
 ): Promise<number> {
   const clock = systemClock
+  const metrics = makeMetrics({ version, ofProcess: true })
   await using backend = await openBackend(options, { clock, log })
   const { mode, store, leases, holder } = backend
-  await using recorder = makeRecorder({ store, log, clock })
+  await using recorder = makeRecorder({ store, log, clock, onRecord: metrics.countEvent })
   const { record } = recorder
   using senses = openSenses(options, clock, (error) => {
     log.debug({ err: error }, 'event stream broke, reconnecting')
@@ -148,7 +156,9 @@ export async function runServer(
   }
   await using fleets = makeFleets({
     ...senses,
+    docker: meterDocker(senses.docker, metrics.countCall),
     ...{ store, leases, record, log, newReconcileId, holder, peers },
+    onPass: metrics.countPass,
     patienceMs: 2 * DOCKER_TIMEOUT_MS,
   })
   const specs = makeSpecsFollower({
@@ -159,12 +169,14 @@ export async function runServer(
   const control = makeController({ mode, fleets, specs, replicas, leaseTrouble, clock })
   const fault = new AbortController()
   const over = AbortSignal.any([signal, fault.signal])
-  const api = makeApi({ store, recorder, control, clock, log, closing: over })
+  const reads = rememberReads(store, clock)
+  const api = makeApi({ store, reads, metrics, recorder, control, clock, log, closing: over })
   await using listener = await listen(api, options.listen)
   const { url } = listener
   log.info({ url, holder, instance: options.instance, docker: senses.docker.address }, 'listening')
   const jobs = [
     ...[fleets.serve(over), specs.follow(over), fleets.followEvents(over), backend.watch(over)],
+    reads.follow(over),
     ...(mode === 'redis' ? [replicas.follow(over)] : []),
   ]
   await untilOver({ jobs, interrupted: signal, fault })

@@ -54,7 +54,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   // Loaded where they are used: `get` and `--help` start in a fraction of the time.
   runServer: async (options, io) => {
     keepHeapSmall()
-    return (await import('./app.ts')).runServer(options, io)
+    return (await import('./app.ts')).runServer(options, { ...io, version: version() })
   },
   planOnce: async (options, signal) => (await import('./app.ts')).planOnce(options, signal),
   connectDocker: async ({ dockerHost, dockerEnv }) => {

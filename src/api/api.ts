@@ -4,39 +4,31 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 import { routePath } from 'hono/route'
 import type { Store } from '../store/store.ts'
 import type { Logger } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import type { Recorder } from '../telemetry/recorder.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Controller } from './controller.ts'
 import { makeEvents } from './events.ts'
+import { makeHealth } from './health.ts'
 import { makeMutations } from './mutations.ts'
 import { Problem, problemOf, problemResponse } from './problem.ts'
 import { makeReads } from './reads.ts'
+import type { RememberedReads } from './remembered-reads.ts'
 
 /** Requests carry no body worth speaking of. */
 const MAX_BODY_BYTES = 16 * 1024
 
 export interface ApiParts {
   readonly store: Store
+  /** Of the same store. */
+  readonly reads: RememberedReads
+  readonly metrics: Pick<Metrics, 'print'>
   readonly recorder: Recorder
   readonly control: Controller
   readonly clock: Clock
   readonly log: Logger
   /** Aborted when the server closes: ends live event streams. */
   readonly closing: AbortSignal
-}
-
-function mountHealth(app: Hono, { store, control }: ApiParts): void {
-  // Liveness: this very answer. Anything more would have a supervisor restart us for Docker's faults.
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
-    const { ready, reasons } = control.readiness()
-    const storeReason = await store.statuses().then(
-      () => [],
-      (error: unknown) => [`store: ${error instanceof Error ? error.message : String(error)}`],
-    )
-    const isReady = ready && storeReason.length === 0
-    return c.json({ ready: isReady, reasons: [...reasons, ...storeReason] }, isReady ? 200 : 503)
-  })
 }
 
 function routeList(app: Hono): string[] {
@@ -94,7 +86,7 @@ export function makeApi(parts: ApiParts): Hono {
       },
     }),
   )
-  mountHealth(app, parts)
+  app.route('/', makeHealth(parts))
   app.route('/v1', makeReads({ ...parts, now }))
   app.route('/v1', makeMutations({ ...parts, now }))
   app.route('/v1', makeEvents(parts))

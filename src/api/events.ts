@@ -1,10 +1,11 @@
 import { Hono } from 'hono'
-import type { Store } from '../store/store.ts'
 import type { FleetEvent } from '../telemetry/event.ts'
 import type { Recorder } from '../telemetry/recorder.ts'
 import type { Clock } from '../time/clock.ts'
 import { Problem } from './problem.ts'
 import { eventsQuery, readQuery } from './query.ts'
+import type { RememberedReads } from './remembered-reads.ts'
+import { tellAge } from './store-age.ts'
 import { eventView } from './view.ts'
 
 /** Silence after which a comment is sent, ms: below the idle limits of usual proxies (30 to 60 s). */
@@ -13,7 +14,7 @@ const HEARTBEAT_MS = 15_000
 const RECONNECT_MS = 2_000
 
 export interface EventParts {
-  readonly store: Pick<Store, 'events'>
+  readonly reads: RememberedReads
   readonly recorder: Pick<Recorder, 'subscribe'>
   readonly clock: Clock
   /** Ends live streams when the server closes. */
@@ -73,12 +74,14 @@ function wantsStream(accept: string | undefined): boolean {
 }
 
 /** `/v1/events`: JSON, or server-sent events that resume behind Last-Event-ID. */
-export function makeEvents({ store, recorder, clock, closing }: EventParts): Hono {
+export function makeEvents({ reads, recorder, clock, closing }: EventParts): Hono {
   const app = new Hono()
   app.get('/events', async (c) => {
     const query = readQuery(c, eventsQuery)
     if (!wantsStream(c.req.header('Accept'))) {
-      const events = await store.events(query)
+      const reading = reads.begin()
+      const events = await reading.events(query)
+      tellAge(c, reading)
       return c.json({ items: events.map(eventView) })
     }
     const after = sequenceOf(c.req.header('Last-Event-ID')) ?? query.after

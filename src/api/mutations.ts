@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { StoreUnavailable } from '../store/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Recorder } from '../telemetry/recorder.ts'
@@ -30,6 +31,13 @@ async function refuseBody(context: Context): Promise<void> {
   if (text !== '' && !/^\{\s*\}$/.test(text)) {
     throw new Problem(400, 'the body must be empty or {}: everything is in the path')
   }
+}
+
+/** Nobody knows whether a request reached a store that gave no answer; all of them may be sent again. */
+function notTakenDown(error: unknown): unknown {
+  if (!(error instanceof StoreUnavailable)) return error
+  const detail = `the request may not have been taken down: the store does not answer (${error.message}). Send it again when it does; twice does no harm`
+  return new Problem(503, detail, { cause: error })
 }
 
 /** Writes requests into the store and wakes the loop. Nothing here touches Docker. */
@@ -111,7 +119,11 @@ export function makeMutations(parts: MutationParts): Hono {
     app.post(path, guardMutations, async (c) => {
       const { fleet } = readQuery(c, schema)
       await refuseBody(c)
-      return c.json(await take(c.req.param('name') ?? '', fleet), 202)
+      try {
+        return c.json(await take(c.req.param('name') ?? '', fleet), 202)
+      } catch (error) {
+        throw notTakenDown(error)
+      }
     })
   }
 

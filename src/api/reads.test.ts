@@ -13,25 +13,6 @@ afterEach(async () => {
   await fixture[Symbol.asyncDispose]()
 })
 
-describe('health', () => {
-  it('is alive whatever the loops say', async () => {
-    fixture.control.readiness = () => ({ ready: false, reasons: ['docker: no answer'] })
-    expect(await fixture.get('/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } })
-  })
-
-  it('is ready only when the loops and the store are, and says why not', async () => {
-    expect(await fixture.get('/readyz')).toMatchObject({
-      status: 200,
-      body: { ready: true, reasons: [] },
-    })
-    fixture.control.readiness = () => ({ ready: false, reasons: ['docker: no answer'] })
-    fixture.store.statuses = () => Promise.reject(new StoreUnavailable('disk full'))
-    const { status: code, body } = await fixture.get('/readyz')
-    expect(code).toBe(503)
-    expect(body).toEqual({ ready: false, reasons: ['docker: no answer', 'store: disk full'] })
-  })
-})
-
 describe('reads', () => {
   it('lists fleets with ISO times, also those that were accepted but never looked at', async () => {
     await fixture.publishDemo()
@@ -77,6 +58,36 @@ describe('reads', () => {
     expect(body.items[0].conditions).toHaveLength(2)
     fixture.control.trouble = () => ({ ...trouble, since: Date.UTC(2026, 0, 1) - 1 })
     expect(await types()).toEqual(['Ready'])
+  })
+
+  it('tells who leads now, and apart from that who published what is told', async () => {
+    await fixture.publishDemo()
+    const { body: leaderless } = await fixture.get('/v1/fleets/demo')
+    const nobody = { leader: null, epoch: null, leaseMs: null, leading: false }
+    expect(leaderless).toMatchObject({ ...nobody, lastLeader: 'host/1', lastEpoch: 1, ready: 2 })
+    fixture.control.leadership = (fleet) =>
+      fleet === 'demo' ? { holder: 'nas:1', epoch: 7, leaseMs: 4_100, isSelf: false } : undefined
+    const { body: led } = await fixture.get('/v1/fleets/demo')
+    const leader = { leader: 'nas:1', epoch: 7, leaseMs: 4_100, leading: false }
+    expect(led).toMatchObject({ ...leader, lastLeader: 'host/1', lastEpoch: 1 })
+    const { body: list } = await fixture.get('/v1/fleets')
+    expect(list.items[0]).toMatchObject(leader)
+  })
+
+  it('tells of every replica that lives what it leads and declares of the fleet', async () => {
+    await fixture.publishDemo()
+    const startedAt = Date.UTC(2026, 0, 1)
+    const declares = { demo: { hash: 'h2', source: 'specs/demo.yaml:3' } }
+    fixture.control.replicas = () => [
+      { holder: 'nas:1', startedAt, leads: ['demo'], declares, agoMs: 0 },
+      { holder: 'nas:2', startedAt, leads: ['other'], declares: {}, agoMs: 900 },
+    ]
+    const { body } = await fixture.get('/v1/fleets/demo')
+    const started = { startedAt: '2026-01-01T00:00:00.000Z' }
+    expect(body.liveReplicas).toEqual([
+      { holder: 'nas:1', leads: true, declares: declares.demo, agoMs: 0, ...started },
+      { holder: 'nas:2', leads: false, declares: null, agoMs: 900, ...started },
+    ])
   })
 
   it('lists engines in the order in which people count, unknown streams as null', async () => {

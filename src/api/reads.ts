@@ -1,14 +1,17 @@
-import { Hono } from 'hono'
-import type { Store } from '../store/store.ts'
+import { type Context, Hono } from 'hono'
 import { type Catalog, readCatalog, requireEngine, requireFleet, requireVpn } from './catalog.ts'
 import type { Controller } from './controller.ts'
 import { Problem } from './problem.ts'
 import { fleetQuery, noQuery, readQuery } from './query.ts'
+import type { Reading, RememberedReads } from './remembered-reads.ts'
+import { tellAge } from './store-age.ts'
 import {
   type EngineDetail,
   engineView,
   type FleetDetail,
+  type FleetView,
   fleetView,
+  liveReplicaView,
   markView,
   type StreamView,
   streamView,
@@ -20,17 +23,37 @@ import {
 const PLAN_TIMEOUT_MS = 30_000
 
 export interface ReadParts {
-  readonly store: Pick<Store, 'statuses' | 'acceptedSpecs' | 'readFleet'>
-  readonly control: Pick<Controller, 'plan' | 'trouble'>
+  readonly reads: RememberedReads
+  readonly control: Pick<Controller, 'plan' | 'trouble' | 'leadership' | 'replicas'>
   readonly now: () => number
 }
 
-async function fleetDetail({ store, now, control }: ReadParts, catalog: Catalog, name: string) {
-  const spec = catalog.specs.get(name)
-  const memory = await store.readFleet(name, now())
-  const detail: FleetDetail = {
-    ...fleetView(name, catalog.statuses.get(name), spec, control.trouble(name)),
-    spec: spec?.document ?? null,
+/** What one request is answered from. */
+interface Question {
+  readonly reading: Reading
+  readonly catalog: Catalog
+  readonly now: () => number
+  readonly control: ReadParts['control']
+}
+
+function fleetOf({ reading, catalog, control }: Question, name: string): FleetView {
+  return fleetView({
+    name,
+    status: catalog.statuses.get(name),
+    spec: catalog.specs.get(name),
+    leadership: control.leadership(name),
+    trouble: control.trouble(name),
+    staleness: reading.staleness(),
+  })
+}
+
+async function fleetDetail(question: Question, name: string): Promise<FleetDetail> {
+  const { reading, catalog, control, now } = question
+  const memory = await reading.readFleet(name, now())
+  return {
+    ...fleetOf(question, name),
+    spec: catalog.specs.get(name)?.document ?? null,
+    liveReplicas: control.replicas().map((replica) => liveReplicaView(name, replica)),
     requests: memory.requests,
     engines: catalog.engines
       .filter((each) => each.fleet === name)
@@ -39,17 +62,11 @@ async function fleetDetail({ store, now, control }: ReadParts, catalog: Catalog,
       .filter((each) => each.fleet === name)
       .map((each) => vpnView(name, each.item)),
   }
-  return detail
 }
 
-async function engineDetail(
-  { store, now }: ReadParts,
-  catalog: Catalog,
-  name: string,
-  of?: string,
-) {
+async function engineDetail({ reading, catalog, now }: Question, name: string, of?: string) {
   const { fleet, item } = requireEngine(catalog, name, of)
-  const memory = await store.readFleet(fleet, now())
+  const memory = await reading.readFleet(fleet, now())
   const mark = item.containerId === undefined ? undefined : memory.marks.get(item.containerId)
   const detail: EngineDetail = {
     ...engineView(fleet, item),
@@ -58,9 +75,9 @@ async function engineDetail(
   return detail
 }
 
-async function vpnDetail({ store, now }: ReadParts, catalog: Catalog, name: string, of?: string) {
+async function vpnDetail({ reading, catalog, now }: Question, name: string, of?: string) {
   const { fleet, item } = requireVpn(catalog, name, of)
-  const memory = await store.readFleet(fleet, now())
+  const memory = await reading.readFleet(fleet, now())
   const detail: VpnDetail = {
     ...vpnView(fleet, item),
     requests: memory.requests.filter((request) => 'node' in request && request.node === name),
@@ -71,9 +88,9 @@ async function vpnDetail({ store, now }: ReadParts, catalog: Catalog, name: stri
   return detail
 }
 
-async function streamViews({ store, now }: ReadParts, catalog: Catalog, fleets: readonly string[]) {
+async function streamViews({ reading, catalog, now }: Question, fleets: readonly string[]) {
   const at = now()
-  const memories = await Promise.all(fleets.map((fleet) => store.readFleet(fleet, at)))
+  const memories = await Promise.all(fleets.map((fleet) => reading.readFleet(fleet, at)))
   const loads = new Map(memories.flatMap((memory) => [...memory.streams]))
   return catalog.engines.flatMap(({ fleet, item }): StreamView[] => {
     const load = item.containerId === undefined ? undefined : loads.get(item.containerId)
@@ -82,7 +99,7 @@ async function streamViews({ store, now }: ReadParts, catalog: Catalog, fleets: 
   })
 }
 
-async function planOf({ control }: ReadParts, name: string, client: AbortSignal) {
+async function planOf(control: ReadParts['control'], name: string, client: AbortSignal) {
   const signal = AbortSignal.any([client, AbortSignal.timeout(PLAN_TIMEOUT_MS)])
   const preview = await control.plan(name, signal)
   if (preview === undefined) {
@@ -91,64 +108,67 @@ async function planOf({ control }: ReadParts, name: string, client: AbortSignal)
   return preview
 }
 
-/** The `/v1` reads but events. All but the plan come from the store alone. */
-export function makeReads(parts: ReadParts): Hono {
+/** The `/v1` reads but events. All but the plan come from the store alone, so that a standby answers as the leader does. */
+export function makeReads({ reads, control, now }: ReadParts): Hono {
   const app = new Hono()
-  /** The catalogue, and which of its fleets the query wants. */
-  async function wanted(fleet: string | undefined) {
-    const catalog = await readCatalog(parts.store)
+
+  /** Answers a request about one fleet or all, and says how old the answer is where it is not the store's own. */
+  async function answer(
+    c: Context,
+    fleet: string | undefined,
+    make: (question: Question, fleets: readonly string[]) => unknown,
+  ): Promise<Response> {
+    const reading = reads.begin()
+    const catalog = await readCatalog(reading)
     if (fleet !== undefined) requireFleet(catalog, fleet)
-    return { catalog, fleets: fleet === undefined ? catalog.fleets : [fleet] }
+    const fleets = fleet === undefined ? catalog.fleets : [fleet]
+    const body = await make({ reading, catalog, now, control }, fleets)
+    tellAge(c, reading)
+    return c.json(body)
   }
 
-  app.get('/fleets', async (c) => {
+  app.get('/fleets', (c) => {
     readQuery(c, noQuery)
-    const { catalog } = await wanted(undefined)
-    const items = catalog.fleets.map((name) =>
-      fleetView(
-        name,
-        catalog.statuses.get(name),
-        catalog.specs.get(name),
-        parts.control.trouble(name),
-      ),
-    )
-    return c.json({ items })
+    return answer(c, undefined, (question, fleets) => ({
+      items: fleets.map((name) => fleetOf(question, name)),
+    }))
   })
-  app.get('/fleets/:name', async (c) => {
+  app.get('/fleets/:name', (c) => {
     readQuery(c, noQuery)
     const name = c.req.param('name')
-    const { catalog } = await wanted(name)
-    return c.json(await fleetDetail(parts, catalog, name))
+    return answer(c, name, (question) => fleetDetail(question, name))
   })
-  app.get('/fleets/:name/plan', async (c) => {
+  app.get('/fleets/:name/plan', (c) => {
     readQuery(c, noQuery)
     const name = c.req.param('name')
-    await wanted(name)
-    return c.json(await planOf(parts, name, c.req.raw.signal))
+    return answer(c, name, () => planOf(control, name, c.req.raw.signal))
   })
-  app.get('/engines', async (c) => {
-    const { catalog, fleets } = await wanted(readQuery(c, fleetQuery).fleet)
-    const engines = catalog.engines.filter((each) => fleets.includes(each.fleet))
-    return c.json({ items: engines.map((each) => engineView(each.fleet, each.item)) })
-  })
-  app.get('/engines/:name', async (c) => {
+  app.get('/engines', (c) =>
+    answer(c, readQuery(c, fleetQuery).fleet, ({ catalog }, fleets) => ({
+      items: catalog.engines
+        .filter((each) => fleets.includes(each.fleet))
+        .map((each) => engineView(each.fleet, each.item)),
+    })),
+  )
+  app.get('/engines/:name', (c) => {
     const { fleet } = readQuery(c, fleetQuery)
-    const { catalog } = await wanted(fleet)
-    return c.json(await engineDetail(parts, catalog, c.req.param('name'), fleet))
+    return answer(c, fleet, (question) => engineDetail(question, c.req.param('name'), fleet))
   })
-  app.get('/vpns', async (c) => {
-    const { catalog, fleets } = await wanted(readQuery(c, fleetQuery).fleet)
-    const vpns = catalog.vpns.filter((each) => fleets.includes(each.fleet))
-    return c.json({ items: vpns.map((each) => vpnView(each.fleet, each.item)) })
-  })
-  app.get('/vpns/:name', async (c) => {
+  app.get('/vpns', (c) =>
+    answer(c, readQuery(c, fleetQuery).fleet, ({ catalog }, fleets) => ({
+      items: catalog.vpns
+        .filter((each) => fleets.includes(each.fleet))
+        .map((each) => vpnView(each.fleet, each.item)),
+    })),
+  )
+  app.get('/vpns/:name', (c) => {
     const { fleet } = readQuery(c, fleetQuery)
-    const { catalog } = await wanted(fleet)
-    return c.json(await vpnDetail(parts, catalog, c.req.param('name'), fleet))
+    return answer(c, fleet, (question) => vpnDetail(question, c.req.param('name'), fleet))
   })
-  app.get('/streams', async (c) => {
-    const { catalog, fleets } = await wanted(readQuery(c, fleetQuery).fleet)
-    return c.json({ items: await streamViews(parts, catalog, fleets) })
-  })
+  app.get('/streams', (c) =>
+    answer(c, readQuery(c, fleetQuery).fleet, async (question, fleets) => ({
+      items: await streamViews(question, fleets),
+    })),
+  )
   return app
 }

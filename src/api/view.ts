@@ -8,6 +8,8 @@ import type {
   FleetStatus,
   VpnStatus,
 } from '../telemetry/status.ts'
+import type { LeaderView, ReplicaView } from './controller.ts'
+import type { Staleness } from './remembered-reads.ts'
 
 /** A time at the API's edge: ISO 8601, or null where there is none. */
 export type IsoTime = string
@@ -27,8 +29,17 @@ export interface FleetView {
   readonly specHash: string
   readonly source: string | null
   readonly acceptedAt: IsoTime | null
+  /** Who leads now, as the server that answers knows; null when nobody does. */
   readonly leader: string | null
+  /** Of the leader's term. */
   readonly epoch: number | null
+  /** ms until its lease lapses unless renewed; null when nobody leads, and where a lease never lapses. */
+  readonly leaseMs: number | null
+  /** Whether the server that answers is the leader. */
+  readonly leading: boolean
+  /** Who published what is told here, and under which epoch: by now somebody else may lead, or nobody. */
+  readonly lastLeader: string | null
+  readonly lastEpoch: number | null
   readonly observedAt: IsoTime | null
   readonly replicas: number | null
   readonly ready: number | null
@@ -96,8 +107,21 @@ export interface MarkView {
   readonly stopAt: IsoTime | null
 }
 
+/** A controller process that lives, and what it has to do with one fleet. */
+export interface LiveReplicaView {
+  readonly holder: string
+  readonly leads: boolean
+  /** Hash of what its own files say of the fleet, and where; null where they do not declare it. */
+  readonly declares: { readonly hash: string; readonly source: string } | null
+  /** ms since it was heard of last. */
+  readonly agoMs: number
+  readonly startedAt: IsoTime | null
+}
+
 export interface FleetDetail extends FleetView {
   readonly spec: unknown
+  /** Beside `replicas`, which counts engines. */
+  readonly liveReplicas: readonly LiveReplicaView[]
   /** What users asked for that is not done yet. */
   readonly requests: readonly UserRequest[]
   readonly engines: readonly EngineView[]
@@ -124,40 +148,75 @@ function conditionView(condition: Condition): ConditionView {
   return { type, status, reason, message, since: new Date(since).toISOString() }
 }
 
+/** All that is told of a fleet in a list. One of status and spec may be missing: accepted a moment ago, or lost by the store. */
+export interface FleetFacts {
+  readonly name: string
+  readonly status: FleetStatus | undefined
+  readonly spec: AcceptedSpec | undefined
+  readonly leadership: LeaderView | undefined
+  /** What keeps the answering process from looking after the fleet. */
+  readonly trouble: Condition | undefined
+  /** That the store did not tell this now. */
+  readonly staleness: Staleness | undefined
+}
+
+function staleCondition({ reason, since }: Staleness, trouble: Condition | undefined): Condition {
+  const message = `the store does not answer, and this is what it said last: ${reason}`
+  const isSame = trouble?.type === 'StoreUnavailable'
+  return {
+    type: 'StoreUnavailable',
+    status: 'True',
+    reason: 'StoreUnavailable',
+    message,
+    since: isSame ? Math.min(since, trouble.since) : since,
+  }
+}
+
 /**
  * The published conditions, and what has kept this process from publishing since. Where another one has looked at the
  * fleet later, the trouble is this process's own and says nothing about the fleet.
  */
-function conditionsOf(
-  status: FleetStatus | undefined,
-  trouble: Condition | undefined,
-): readonly Condition[] {
-  const published = status?.conditions ?? []
-  if (trouble === undefined || trouble.since < (status?.observedAt ?? 0)) return published
-  return [...published.filter(({ type }) => type !== trouble.type), trouble]
+function conditionsOf({ status, trouble, staleness }: FleetFacts): readonly Condition[] {
+  const isOurs = trouble !== undefined && trouble.since >= (status?.observedAt ?? 0)
+  const added = [
+    ...(isOurs ? [trouble] : []),
+    ...(staleness === undefined ? [] : [staleCondition(staleness, trouble)]),
+  ]
+  const byType = new Map([...(status?.conditions ?? []), ...added].map((each) => [each.type, each]))
+  return [...byType.values()]
 }
 
-/** One of both may be missing: a fleet accepted a moment ago, or one whose spec the store has lost. */
-export function fleetView(
-  name: string,
-  status: FleetStatus | undefined,
-  spec: AcceptedSpec | undefined,
-  trouble: Condition | undefined,
-): FleetView {
+export function fleetView(facts: FleetFacts): FleetView {
+  const { name, status, spec, leadership } = facts
   return {
     name,
     generation: status?.generation ?? spec?.generation ?? 0,
     specHash: status?.specHash ?? spec?.hash ?? '',
     source: spec?.source ?? null,
     acceptedAt: isoTime(spec?.acceptedAt),
-    leader: status?.leader ?? null,
-    epoch: status?.epoch ?? null,
+    leader: leadership?.holder ?? null,
+    epoch: leadership?.epoch ?? null,
+    leaseMs: leadership?.leaseMs ?? null,
+    leading: leadership?.isSelf ?? false,
+    lastLeader: status?.leader ?? null,
+    lastEpoch: status?.epoch ?? null,
     observedAt: isoTime(status?.observedAt),
     replicas: status?.replicas ?? null,
     ready: status?.ready ?? null,
     updated: status?.updated ?? null,
     forwarded: status?.forwarded ?? null,
-    conditions: conditionsOf(status, trouble).map(conditionView),
+    conditions: conditionsOf(facts).map(conditionView),
+  }
+}
+
+export function liveReplicaView(fleet: string, replica: ReplicaView): LiveReplicaView {
+  const { holder, leads, declares, agoMs, startedAt } = replica
+  return {
+    holder,
+    leads: leads.includes(fleet),
+    declares: declares[fleet] ?? null,
+    agoMs,
+    startedAt: isoTime(startedAt),
   }
 }
 

@@ -33,3 +33,8 @@ export function ageOf(time: string | null, nowMs: number): string {
   if (time === null) return '-'
   return printAge(nowMs - Date.parse(time))
 }
+
+/** A short time to come, to a tenth of a second: `4.1s`. */
+export function printSeconds(ms: number): string {
+  return `${(Math.max(0, ms) / 1_000).toFixed(1)}s`
+}

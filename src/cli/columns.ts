@@ -3,10 +3,11 @@ import type {
   EngineView,
   EventView,
   FleetView,
+  LiveReplicaView,
   StreamView,
   VpnView,
 } from '../api/view.ts'
-import { ageOf } from './age.ts'
+import { ageOf, printSeconds } from './age.ts'
 import type { Column } from './table.ts'
 
 function yesNo(value: boolean): string {
@@ -29,6 +30,12 @@ export function fleetState(fleet: FleetView): string {
   return [isReady ? 'Ready' : 'NotReady', ...others].join(',')
 }
 
+/** How long the leader may act before it must have renewed: `4.1s`, `held` where leases never lapse. */
+export function leaseText({ leader, leaseMs }: Pick<FleetView, 'leader' | 'leaseMs'>): string {
+  if (leader === null) return ''
+  return leaseMs === null ? 'held' : printSeconds(leaseMs)
+}
+
 export function fleetColumns(now: number): readonly Column<FleetView>[] {
   return [
     { title: 'NAME', cell: (fleet) => fleet.name },
@@ -36,9 +43,10 @@ export function fleetColumns(now: number): readonly Column<FleetView>[] {
     { title: 'UPDATED', cell: (fleet) => countOf(fleet.updated, fleet.replicas) },
     { title: 'FORWARDED', cell: (fleet) => text(fleet.forwarded) },
     { title: 'STATUS', cell: fleetState },
+    { title: 'LEADER', cell: (fleet) => fleet.leader ?? 'none' },
+    { title: 'LEASE', cell: leaseText, ticks: true },
     { title: 'OBSERVED', cell: (fleet) => ageOf(fleet.observedAt, now), ticks: true },
     { title: 'GENERATION', cell: (fleet) => text(fleet.generation), align: 'right', wide: true },
-    { title: 'LEADER', cell: (fleet) => text(fleet.leader), wide: true },
     { title: 'EPOCH', cell: (fleet) => text(fleet.epoch), wide: true },
     { title: 'SOURCE', cell: (fleet) => text(fleet.source), wide: true },
   ]
@@ -121,5 +129,19 @@ export function conditionColumns(now: number): readonly Column<ConditionView>[] 
     { title: 'REASON', cell: (condition) => condition.reason },
     { title: 'SINCE', cell: (condition) => ageOf(condition.since, now), ticks: true },
     { title: 'MESSAGE', cell: (condition) => condition.message },
+  ]
+}
+
+/** Hashes are told apart by this much of them, as the conditions' messages have it. */
+const SHORT_HASH = 8
+
+export function replicaColumns(now: number): readonly Column<LiveReplicaView>[] {
+  return [
+    { title: 'NAME', cell: (replica) => replica.holder },
+    { title: 'LEADS', cell: (replica) => yesNo(replica.leads) },
+    { title: 'DECLARES', cell: ({ declares }) => declares?.hash.slice(0, SHORT_HASH) ?? '' },
+    { title: 'IN', cell: ({ declares }) => text(declares?.source ?? null) },
+    { title: 'HEARD', cell: (replica) => `${printSeconds(replica.agoMs)} ago`, ticks: true },
+    { title: 'AGE', cell: (replica) => ageOf(replica.startedAt, now), ticks: true },
   ]
 }

@@ -9,7 +9,15 @@ import type {
 } from '../api/view.ts'
 import type { UserRequest } from '../store/store.ts'
 import { ageOf } from './age.ts'
-import { conditionColumns, engineColumns, eventColumns, fleetState, vpnColumns } from './columns.ts'
+import {
+  conditionColumns,
+  engineColumns,
+  eventColumns,
+  fleetState,
+  leaseText,
+  replicaColumns,
+  vpnColumns,
+} from './columns.ts'
 import { type Column, printTable, shownColumns } from './table.ts'
 import { oneLine } from './text-width.ts'
 
@@ -63,6 +71,16 @@ function markText(mark: MarkView | null, now: number): string {
   return `${mark.kind} for ${ageOf(mark.at, now)}: ${mark.reason}${deadline}${stop}`
 }
 
+/** Who leads, and if that is another one than who published the status last, who did. */
+function leaderText({ leader, lastLeader }: FleetDetail): string {
+  const last = lastLeader === null || lastLeader === leader ? '' : ` (the last was ${lastLeader})`
+  return `${leader ?? 'none'}${last}`
+}
+
+function epochText({ leader, epoch, lastEpoch }: FleetDetail): string | number | null {
+  return leader === null && lastEpoch !== null ? `none (the last was ${lastEpoch})` : epoch
+}
+
 function eventsSection(events: readonly EventView[], now: number): string {
   return section('Events', eventColumns(now), events)
 }
@@ -90,12 +108,14 @@ export function describeFleet(
       ['Spec hash', fleet.specHash],
       ['Source', fleet.source],
       ['Accepted', when(fleet.acceptedAt, now)],
-      ['Leader', fleet.leader],
-      ['Epoch', fleet.epoch],
+      ['Leader', leaderText(fleet)],
+      ['Epoch', epochText(fleet)],
+      ['Lease', leaseText(fleet)],
       ['Observed', when(fleet.observedAt, now)],
       ['Requests', requestsText(fleet.requests)],
     ]),
     conditionsSection(fleet.conditions, now),
+    section('Live replicas', replicaColumns(now), fleet.liveReplicas),
     section('VPN nodes', vpnColumns(now), fleet.vpns),
     section('Engines', engineColumns(now), fleet.engines),
     eventsSection(events, now),

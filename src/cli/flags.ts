@@ -106,7 +106,9 @@ export function clientOf(
   context: CommandContext,
   flags: { readonly server: string },
 ): ServerClient {
-  return makeServerClient(parseServerUrl(flags.server), context.io.signal)
+  const { signal, err } = context.io
+  const warn = (text: string) => err.write(`acefleet: ${text}\n`)
+  return makeServerClient(parseServerUrl(flags.server), signal, warn)
 }
 
 export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml'

@@ -18,6 +18,8 @@ export interface Resource<Item> {
   readonly plural: string
   readonly columns: (now: number) => readonly Column<Item>[]
   readonly keyOf: (item: Item) => string
+  /** Members at any depth that change by themselves with time: a watch prints nothing anew for them. */
+  readonly ticks?: readonly string[]
   /** Whether a name names one of them; else it narrows the list. */
   readonly hasNames: boolean
   /** For a history, which only grows: what to ask for after these were read. */
@@ -47,6 +49,7 @@ export const FLEETS: Resource<FleetView> = {
   plural: 'fleets',
   columns: fleetColumns,
   keyOf: (fleet) => fleet.name,
+  ticks: ['leaseMs', 'agoMs'],
   hasNames: true,
   read: readFrom('/v1/fleets', false),
 }

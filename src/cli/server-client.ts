@@ -1,3 +1,5 @@
+import { STORE_AGE_HEADER } from '../api/store-age.ts'
+import { printAge } from './age.ts'
 import { CommandFailed } from './command-failed.ts'
 
 /** For one answer, ms: a plan observes and probes before it answers. */
@@ -71,8 +73,32 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Makes a client of the server at the URL. Calls end when the signal does. */
-export function makeServerClient(url: string, signal: AbortSignal): ServerClient {
+/** What a refusal says: a problem's detail, or why a server is not ready. */
+function detailOf(body: object, status: number): string {
+  if ('detail' in body) return String(body.detail)
+  if ('reasons' in body && Array.isArray(body.reasons)) return body.reasons.join('; ')
+  return `HTTP ${status}`
+}
+
+/** Tells once that answers are old, until they are not any more. */
+function makeAgeNotice(warn: (text: string) => void) {
+  let isOld = false
+  return (age: string | null): void => {
+    if (age !== null && !isOld)
+      warn(
+        `the server's store does not answer: this is what it said ${printAge(Number(age) * 1_000)} ago`,
+      )
+    isOld = age !== null
+  }
+}
+
+/** Makes a client of the server at the URL. Calls end when the signal does. `warn` is told what the answers do not say. */
+export function makeServerClient(
+  url: string,
+  signal: AbortSignal,
+  warn: (text: string) => void = () => {},
+): ServerClient {
+  const noticeAge = makeAgeNotice(warn)
   async function ask<Answer>(method: 'GET' | 'POST', path: string, query: Query): Promise<Answer> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
     const headers = { Accept: 'application/json', 'Content-Type': 'application/json' }
@@ -90,9 +116,9 @@ export function makeServerClient(url: string, signal: AbortSignal): ServerClient
         `what answers at ${url} is no acefleet server (HTTP ${response.status}): check --server or ACEFLEET_SERVER`,
       )
     }
-    if (response.ok) return body as Answer
-    const detail = 'detail' in body ? String(body.detail) : `HTTP ${response.status}`
-    throw new ServerRefused(response.status, detail)
+    if (!response.ok) throw new ServerRefused(response.status, detailOf(body, response.status))
+    noticeAge(response.headers.get(STORE_AGE_HEADER))
+    return body as Answer
   }
   return {
     url,

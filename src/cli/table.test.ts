@@ -73,8 +73,12 @@ describe('tables', () => {
       specHash: 'h',
       source: 'specs/home.yaml',
       acceptedAt: null,
-      leader: 'box/1',
+      leader: 'nas:1-ab12',
       epoch: 7,
+      leaseMs: 4_123,
+      leading: true,
+      lastLeader: 'nas:1-ab12',
+      lastEpoch: 7,
       observedAt: '2026-01-01T00:59:58Z',
       replicas: 6,
       ready: 5,
@@ -91,19 +95,22 @@ describe('tables', () => {
         { type: 'NoForwardedPort', status: 'True', reason: 'r', message: 'm', since: '' },
       ],
     }
+    const alone: FleetView = { ...fleet, name: 'alone', leaseMs: null }
     const fresh: FleetView = {
       ...fleet,
       name: 'fresh',
+      ...{ leader: null, epoch: null, leaseMs: null, leading: false },
       observedAt: null,
       ready: null,
       updated: null,
     }
     const columns = shownColumns(fleetColumns(NOW), false)
-    expect(printTable(columns, [fleet, fresh])).toBe(
+    expect(printTable(columns, [fleet, alone, fresh])).toBe(
       [
-        'NAME    READY   UPDATED   FORWARDED   STATUS                     OBSERVED',
-        'home    5/6     6/6       -           NotReady,NoForwardedPort   2s',
-        'fresh   -       -         -           Pending                    -',
+        'NAME    READY   UPDATED   FORWARDED   STATUS                     LEADER       LEASE   OBSERVED',
+        'home    5/6     6/6       -           NotReady,NoForwardedPort   nas:1-ab12   4.1s    2s',
+        'alone   5/6     6/6       -           NotReady,NoForwardedPort   nas:1-ab12   held    2s',
+        'fresh   -       -         -           Pending                    none         -       -',
         '',
       ].join('\n'),
     )

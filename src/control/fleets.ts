@@ -7,6 +7,7 @@ import type { DesiredFleet } from '../spec/decision.ts'
 import type { Replica, Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
+import type { Pass } from '../telemetry/metrics.ts'
 import { concerns } from './concerns.ts'
 import { type FleetController, makeFleetController } from './fleet-controller.ts'
 import { type Leadership, makeLeadership } from './leadership.ts'
@@ -28,6 +29,8 @@ export interface FleetsParts extends WatchParts {
   readonly patienceMs: number
   /** The other replicas, where there may be some. */
   readonly peers?: Peers | undefined
+  /** Told of every pass when it is over, those of a standby included. */
+  readonly onPass?: ((pass: Pass) => void) | undefined
 }
 
 /** All fleets that this process looks after. */
@@ -82,10 +85,16 @@ export function makeFleets(parts: FleetsParts): Fleets {
   // Heard by whoever serves; also what comes before or after that must not end the process by itself.
   stuck.promise.catch(() => {})
   const members = new Map<string, Member>()
-  const queue = makeQueue({
-    clock,
-    work: async (name) => members.get(name)?.controller.pass(),
-  })
+  const queue = makeQueue({ clock, work: pass })
+
+  async function pass(name: string): Promise<void> {
+    const controller = members.get(name)?.controller
+    if (controller === undefined) return
+    const begunAt = clock.monotonic()
+    await controller.pass()
+    const durationMs = clock.monotonic() - begunAt
+    parts.onPass?.({ fleet: name, durationMs, failed: controller.trouble() !== undefined })
+  }
 
   function rulingSpec({ fleet, generation, hash, ...desired }: DesiredFleet): RulingSpec {
     const conditions = [...desired.conditions, ...peers.conditions(fleet.name)]

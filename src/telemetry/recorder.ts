@@ -18,6 +18,8 @@ export interface RecorderParts {
   readonly store: Pick<Store, 'appendEvents' | 'events'>
   readonly log: Logger
   readonly clock: Clock
+  /** Told of each event as it is recorded, stored or not. */
+  readonly onRecord?: ((event: NewFleetEvent) => void) | undefined
 }
 
 export interface SubscribeQuery {
@@ -45,7 +47,7 @@ function logEvent(log: Logger, event: NewFleetEvent): void {
 }
 
 /** Makes the recorder. Disposing it stores what is left, waiting at most two seconds for the store. */
-export function makeRecorder({ store, log, clock }: RecorderParts): Recorder {
+export function makeRecorder({ store, log, clock, onRecord }: RecorderParts): Recorder {
   const queue: NewFleetEvent[] = []
   /** Out of the queue, not yet known to be stored. Owned by `pump`. */
   let inFlight: NewFleetEvent[] = []
@@ -110,6 +112,7 @@ export function makeRecorder({ store, log, clock }: RecorderParts): Recorder {
 
   function record(event: NewFleetEvent): void {
     logEvent(log, event)
+    onRecord?.(event)
     if (closing.signal.aborted) return
     queue.push(event)
     if (queue.length > MAX_QUEUED) {

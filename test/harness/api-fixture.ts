@@ -1,9 +1,11 @@
 import { makeApi } from '../../src/api/api.ts'
 import type { Controller } from '../../src/api/controller.ts'
+import { type RememberedReads, rememberReads } from '../../src/api/remembered-reads.ts'
 import type { ContainerId } from '../../src/docker/port.ts'
 import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { makeLogger } from '../../src/telemetry/log.ts'
+import { type Metrics, makeMetrics } from '../../src/telemetry/metrics.ts'
 import { makeRecorder, type Recorder } from '../../src/telemetry/recorder.ts'
 import type { EngineStatus, FleetStatus, VpnStatus } from '../../src/telemetry/status.ts'
 import { makeVirtualClock, type VirtualClock } from '../sim/virtual-clock.ts'
@@ -82,6 +84,9 @@ export function status(fleet: string, more: Partial<FleetStatus> = {}): FleetSta
 export interface ApiFixture extends AsyncDisposable {
   readonly clock: VirtualClock
   readonly store: Store
+  /** Remembers what the API was asked for, and what a test has it follow. */
+  readonly reads: RememberedReads
+  readonly metrics: Metrics
   readonly recorder: Recorder
   /** Fleets, as they were woken. */
   readonly woken: string[]
@@ -125,7 +130,12 @@ export async function makeApiFixture(): Promise<ApiFixture> {
     trouble: () => undefined,
   }
   const closing = new AbortController()
-  const app = makeApi({ store, recorder, control, clock, log, closing: closing.signal })
+  const reads = rememberReads(store, clock)
+  const metrics = makeMetrics({ version: '1.2.3', ofProcess: false })
+  const app = makeApi({
+    ...{ store, reads, metrics, recorder, control, clock, log },
+    closing: closing.signal,
+  })
 
   async function publish(fleetStatus: FleetStatus): Promise<void> {
     const epoch = await store.openTerm(fleetStatus.fleet, 'host/1', 0, clock.now())
@@ -143,6 +153,8 @@ export async function makeApiFixture(): Promise<ApiFixture> {
   return {
     clock,
     store,
+    reads,
+    metrics,
     recorder,
     woken,
     control,

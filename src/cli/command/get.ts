@@ -81,13 +81,14 @@ function makeRows<Item>(context: CommandContext, resource: Resource<Item>, isWid
 function makeDocuments<Item>(
   context: CommandContext,
   format: 'json' | 'yaml',
-  keyOf: (item: Item) => string,
+  { keyOf, ticks = [] }: Pick<Resource<Item>, 'keyOf' | 'ticks'>,
 ) {
   const { out } = context.io
+  const withoutTicks = (key: string, value: unknown) => (ticks.includes(key) ? undefined : value)
   const print = (value: unknown) =>
     out.write(format === 'json' ? `${JSON.stringify(value)}\n` : `---\n${printData(value, 'yaml')}`)
   return {
-    face: (item: Item) => JSON.stringify(item),
+    face: (item: Item) => JSON.stringify(item, withoutTicks),
     show: (items: readonly Item[]) => items.forEach(print),
     gone: (item: Item) => print({ name: keyOf(item), gone: true }),
   }
@@ -103,7 +104,7 @@ async function follow<Item>(context: CommandContext, resource: Resource<Item>, w
   }
   const screen =
     format === 'json' || format === 'yaml'
-      ? makeDocuments(context, format, resource.keyOf)
+      ? makeDocuments(context, format, resource)
       : makeRows(context, resource, format === 'wide')
   await watch({
     io: context.io,
