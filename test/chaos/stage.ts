@@ -68,7 +68,7 @@ function specOf({ grounds }: StageParts, { replicas, version }: Wanted) {
       pullPolicy: 'Never',
       env: { CHAOS_VERSION: String(version) },
       // Three replicas, their servers and the judges share the machine: an engine is slow before it is dead.
-      health: { interval: '1s', timeout: '2s', failures: 5 },
+      health: { interval: '2s', timeout: '2s', failures: 4 },
       startTimeout: '60s',
     },
     vpn: {

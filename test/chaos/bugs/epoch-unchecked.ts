@@ -1,10 +1,17 @@
 /** Writes into the store whatever term has been opened since. */
 import type { fencedScript as fenced } from '../../../src/store/redis/epoch.ts'
-import { storeScript } from '../../../src/store/redis/script.ts'
+import { type LuaPart, storeScript } from '../../../src/store/redis/script.ts'
 
 export * from '../../../src/store/redis/epoch.ts'
 
-export const fencedScript: typeof fenced = (name, ...parts) => {
-  const takesBoth = { keys: ['epochs', 'holders'], args: ['fleet', 'epoch'], lua: '' } as const
-  return storeScript(name, takesBoth, ...parts) as ReturnType<typeof fenced<never>> as never
+/** Names what the fence names, and does nothing with it. */
+const NO_FENCE: LuaPart<'fleet' | 'epoch'> = {
+  keys: ['epochs', 'holders'],
+  args: ['fleet', 'epoch'],
+  lua: '',
 }
+
+export const fencedScript: typeof fenced = <A extends string = never>(
+  name: string,
+  ...parts: readonly LuaPart<A>[]
+) => storeScript<A | 'fleet' | 'epoch'>(name, NO_FENCE, ...parts)

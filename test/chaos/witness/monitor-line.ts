@@ -12,7 +12,7 @@ export interface MonitoredCommand {
 const SHAPE = /^\+(\d+\.\d+) \[\d+ ([^\]]+)\] (.*)$/
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a: '\x07', b: '\b' }
 
-function unescape(text: string): string {
+function plain(text: string): string {
   return text.replace(/\\(?:x([0-9a-f]{2})|(.))/g, (_, hex: string | undefined, char: string) =>
     hex === undefined ? (ESCAPES[char] ?? char) : String.fromCharCode(Number.parseInt(hex, 16)),
   )
@@ -22,7 +22,7 @@ function unescape(text: string): string {
 export function readMonitorLine(line: string): MonitoredCommand | undefined {
   const [, seconds, source, rest] = SHAPE.exec(line) ?? []
   if (seconds === undefined || rest === undefined) return undefined
-  const words = [...rest.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => unescape(text))
+  const words = [...rest.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => plain(text))
   const [name = '', ...args] = words
   return { at: Number(seconds) * 1000, isScript: source === 'lua', name: name.toLowerCase(), args }
 }

@@ -33,7 +33,7 @@ export function watchStore(facts: Facts, instance: string, fleet: string): Store
   }
 
   function take(at: number, key: string, field: string, value: string): void {
-    if (key === `fleet:${fleet}:marks`) return mark(at, field, value)
+    if (key === `fleet:${fleet}:marks`) mark(at, field, value)
     if (key === 'replicas') {
       const { leads } = JSON.parse(value) as { leads: Record<string, { epoch: number }> }
       claims.set(field, { at, epoch: leads[fleet]?.epoch })
