@@ -1,5 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Listener, listen } from '../../src/api/listener.ts'
+import { StoreUnavailable } from '../../src/store/errors.ts'
+import type { FleetStatus } from '../../src/telemetry/status.ts'
 import { type ApiFixture, engine, id, makeApiFixture, status, vpn } from '../harness/api-fixture.ts'
 import { type CliFakes, cliHere } from './in-process.ts'
 
@@ -50,6 +52,45 @@ describe('get', () => {
       ].join('\n'),
     )
     expect(code).toBe(0)
+  })
+
+  it('prints who leads each fleet, and for how long, within 100 columns', async () => {
+    const holder = '3f2a9c81d0e4:1-ab12'
+    const reconciling = { type: 'Reconciling', status: 'True', reason: 'r', message: 'm', since: 1 }
+    const ready = { ...reconciling, type: 'Ready' }
+    const conditions = [ready, reconciling] as FleetStatus['conditions']
+    await fixture.publish(status('demo', { conditions }))
+    fixture.control.leadership = () => ({ holder, epoch: 7, leaseMs: 4_123, isSelf: false })
+    const { out } = await ask(['get', 'fleets'])
+    expect(out).toBe(
+      [
+        'NAME   READY   UPDATED   FORWARDED        STATUS              LEADER                LEASE   OBSERVED',
+        'demo   2/2     2/2       demo.forwarded   Ready,Reconciling   3f2a9c81d0e4:1-ab12   4.1s    0s',
+        '',
+      ].join('\n'),
+    )
+    expect((await ask(['get', 'fleets', '-o', 'wide'])).out).toMatch(/EPOCH.*\n.* 7 /)
+  })
+
+  it('says none where nobody leads, and keeps who did for programs', async () => {
+    expect((await ask(['get', 'fleets'])).out).toMatch(/LEADER +LEASE.*\ndemo .* none +- /)
+    const { out } = await ask(['get', 'fleet', 'demo', '-o', 'json'])
+    const nobody = { leader: null, epoch: null, leaseMs: null, leading: false }
+    expect(JSON.parse(out)).toMatchObject({ ...nobody, lastLeader: 'host/1', lastEpoch: 1 })
+  })
+
+  it('says on standard error how old it is what is told while the store is away', async () => {
+    await ask(['get', 'engines'])
+    fixture.store.statuses = () => Promise.reject(new StoreUnavailable('Redis is away'))
+    await fixture.clock.advance(90_000)
+    const { code, out, err } = await ask(['get', 'engines'])
+    expect(err).toBe("acefleet: the server's store does not answer: this is what it said 90s ago\n")
+    expect(out).toContain('demo.10')
+    expect(code).toBe(0)
+    expect((await ask(['get', 'fleets'])).out).toContain('Ready,StoreUnavailable')
+    const drain = await ask(['drain', 'demo.2'])
+    expect(drain.err).toContain('the request may not have been taken down')
+    expect(drain.code).toBe(1)
   })
 
   it('takes the singular and a name, and prints that one as one document', async () => {
@@ -150,6 +191,23 @@ describe('get -w', () => {
     expect(messages).toEqual(['first', 'second'])
   })
 
+  it('prints no fleet anew because its lease ticks, in a table or for programs', async () => {
+    let leaseMs = 6_000
+    let looks = 0
+    fixture.control.leadership = () => {
+      leaseMs -= 10
+      looks += 1
+      return { holder: 'nas:1', epoch: 7, leaseMs, isSelf: true }
+    }
+    for (const format of ['table', 'json']) {
+      looks = 0
+      const watch = start(['get', 'fleets', '-o', format])
+      await vi.waitUntil(() => looks > 5)
+      const { out } = await watch.end()
+      expect(out.match(/nas:1/g)).toHaveLength(1)
+    }
+  })
+
   it('waits for a server that goes away, and goes on when it is back', async () => {
     const watch = start(['get', 'fleets'])
     await watch.until(/demo/)
@@ -184,6 +242,36 @@ describe('describe', () => {
     expect(out).toMatch(/Engines:\n {2}NAME.*\n {2}demo\.2/)
     expect(out).toMatch(/Events:\n {2}LAST SEEN.*\n.*engine started/)
     expect(out).toMatch(/Spec:\n {2}spec:\n {4}replicas: 3\n$/)
+  })
+
+  it('prints who leads a fleet, and which replicas live and what they declare', async () => {
+    const declares = { demo: { hash: '0123456789abcdef', source: 'specs/demo.yaml:1' } }
+    const startedAt = fixture.clock.now()
+    fixture.control.leadership = () => ({
+      ...{ holder: 'nas:2', epoch: 7, leaseMs: 4_123, isSelf: false },
+    })
+    fixture.control.replicas = () => [
+      { holder: 'nas:1', startedAt, leads: [], declares: {}, agoMs: 0 },
+      { holder: 'nas:2', startedAt, leads: ['demo'], declares, agoMs: 1_250 },
+    ]
+    const { out } = await ask(['describe', 'fleet', 'demo'])
+    expect(out).toMatch(/^Leader: +nas:2 \(the last was host\/1\)$/m)
+    expect(out).toMatch(/^Epoch: +7$/m)
+    expect(out).toMatch(/^Lease: +4\.1s$/m)
+    expect(out).toContain(
+      [
+        'Live replicas:',
+        '  NAME    LEADS   DECLARES   IN                  HEARD      AGE',
+        '  nas:1   no      -          -                   0.0s ago   0s',
+        '  nas:2   yes     01234567   specs/demo.yaml:1   1.3s ago   0s',
+        '',
+      ].join('\n'),
+    )
+    fixture.control.leadership = () => undefined
+    const leaderless = await ask(['describe', 'fleet', 'demo'])
+    expect(leaderless.out).toMatch(/^Leader: +none \(the last was host\/1\)$/m)
+    expect(leaderless.out).toMatch(/^Epoch: +none \(the last was 1\)$/m)
+    expect(leaderless.out).toMatch(/^Lease: +-$/m)
   })
 
   it('prints of an engine only its own events', async () => {
