@@ -92,7 +92,7 @@ export class Judge {
     }
     const epoch = method === 'mark' ? (args[1] as Mark).epoch : args[1]
     if (WITH_EPOCH.has(method)) this.#judgeEpoch(epoch as number, by, false)
-    if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus)
+    if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus, by)
     if (method === 'mark') this.#ends.onMark(result as Mark, by)
     if (method === 'forget') this.#ends.onForget(args[2] as ContainerId, by)
   }
@@ -143,8 +143,9 @@ export class Judge {
    * I6: the phases of a container, as published, only move forwards. What was seen before the store forgot may be shown
    * once more, after a pass that failed.
    */
-  #judgeStatus({ engines, observedAt }: FleetStatus): void {
-    if (observedAt <= this.#forgotAt) return
+  #judgeStatus({ engines, observedAt }: FleetStatus, by: string): void {
+    const aheadMs = this.#truth.runOf(by)?.process.wallAheadMs ?? 0
+    if (observedAt - aheadMs <= this.#forgotAt) return
     for (const { containerId, phase, name } of engines) {
       if (containerId === undefined) continue
       const before = this.#phases.get(containerId)

@@ -23,6 +23,8 @@ function someNode(world: World): string | undefined {
   return names.length === 0 ? undefined : world.random.pick(names)
 }
 
+const HOUR_MS = 3_600_000
+
 const exists = (world: World, name: string) => world.docker.world().some((c) => c.name === name)
 
 function onNode(act: (world: World, name: string) => void): Misadventure {
@@ -164,6 +166,11 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
     process.pause()
     later(world, [100, 20_000], () => process.resume(world.random.pick(['io', 'timers'])))
   }),
+  'clock is stepped': onController(({ leases, random, say }, { process }) => {
+    if (leases.servers.length === 0) return
+    process.wallAheadMs += random.pick([-1, 1]) * random.int(0, random.pick([2_000, HOUR_MS]))
+    say(process.name, `has its clock ${process.wallAheadMs} ms ahead`)
+  }),
   'controller is cut off': onController((world, { process: { name } }) => {
     const { network, random, leases } = world
     const peers = random.chance(0.3) ? PEERS : [random.pick(PEERS)]
@@ -217,7 +224,10 @@ export async function calm(world: World): Promise<void> {
   memory.state = 'up'
   network.mend()
   wayBack(world)
-  for (const run of world.controllers()) run.process.resume()
+  for (const { process } of world.controllers()) {
+    process.wallAheadMs = 0
+    process.resume()
+  }
   world.restock()
   for (const { name } of world.fleet().vpn.nodes) {
     revive(world, name)

@@ -1,6 +1,6 @@
 import type { Fleet } from '../../src/spec/fleet.ts'
 import type { Bug } from './bug.ts'
-import type { Crash } from './fate.ts'
+import { CALM, type Crash } from './fate.ts'
 import { makeRandom } from './random.ts'
 import { drawFleet } from './sim-fleet.ts'
 import { convergeAndRest } from './simulation.ts'
@@ -30,7 +30,7 @@ async function untilQuiet(world: World, ms: number): Promise<void> {
 
 /** A whole life: a fleet comes up, an engine dies, a port changes, engines are rolled, a node restarts, it shrinks. */
 async function live(world: World): Promise<void> {
-  world.start()
+  world.restock()
   await untilQuiet(world, 5_000)
   const engine = world.docker.world().find((each) => /^home\.\d$/.test(each.name) && isAlive(each))
   if (engine !== undefined) world.docker.kill(engine.id, 1)
@@ -45,11 +45,20 @@ async function live(world: World): Promise<void> {
   await untilQuiet(world, 4_000)
 }
 
-/** What is to become of the process at one of its side effects, or that it is paused at one of its looks; counted from 0. */
+/** What is to become of the process at one of its side effects, or that it is paused at one of its looks while it leads; counted from 0. */
 export interface Incident {
   readonly at: number
   readonly what: Crash | 'pauseAtLook'
 }
+
+/** By whom it is lived: a leader and a standby, a leader alone, or one alone whose lease is a file's lock. */
+const COMPANIES = {
+  'with a standby': { leaseServers: 1, size: 2 },
+  alone: { leaseServers: 1, size: 1 },
+  'alone with a lock': { leaseServers: 0, size: 1 },
+} as const
+
+export type Company = keyof typeof COMPANIES
 
 /** How that life went. */
 export interface Life {
@@ -62,15 +71,17 @@ export interface Life {
 }
 
 /** Lives that life with at most one incident. */
-export async function liveThrough(incident?: Incident, bug?: Bug): Promise<Life> {
+export async function liveThrough(
+  incident?: Incident,
+  { company = 'with a standby', bug }: { readonly company?: Company; readonly bug?: Bug } = {},
+): Promise<Life> {
   const trace: string[] = []
   await using world = await makeWorld({
     fleet: twoNodes(),
     random: makeRandom(7),
     say: (who, line) => void trace.push(`${who} ${line}`),
     bug,
-    // A file's lock outlasts a pause; a server's lease does not.
-    leaseServers: incident?.what === 'pause' || incident?.what === 'pauseAtLook' ? 1 : 0,
+    ...COMPANIES[company],
   })
   let count = 0
   let struck = ''
@@ -81,9 +92,11 @@ export async function liveThrough(incident?: Incident, bug?: Bug): Promise<Life>
     return incident.what
   }
   let looks = 0
-  world.fate.pausesAtLook = () => incident?.what === 'pauseAtLook' && looks++ === incident.at
+  world.fate.pausesAtLook = (by) =>
+    incident?.what === 'pauseAtLook' && by === world.leases.holder() && looks++ === incident.at
   await live(world)
-  if (world.controllers().length === 0) world.start()
+  world.fate = { ...CALM }
+  world.restock()
   if (world.judge.violations.length === 0) await convergeAndRest(world, REST_MS)
   return { count, struck, trace, violations: world.judge.violations }
 }

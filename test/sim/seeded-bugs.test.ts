@@ -81,11 +81,14 @@ async function expectCaught(bug: Bug | undefined, invariants: RegExp): Promise<v
   expect(caught?.violation).toMatch(invariants)
 }
 
-/** Has a leader paused at each of its looks in turn, one a life, until it acts without the lease. */
+/**
+ * Has a leader paused at each of its looks in turn, one a life, until it acts without the lease. Alone, for where another
+ * leads meanwhile, the store's epochs stop it as well.
+ */
 async function expectCaughtAtLook(bug: Bug): Promise<void> {
   let caught: string | undefined
   for (let at = 0; at < LEASE_POINTS && caught === undefined; at++) {
-    const life = await liveThrough({ at, what: 'pauseAtLook' }, bug)
+    const life = await liveThrough({ at, what: 'pauseAtLook' }, { company: 'alone', bug })
     caught = life.violations[0]
   }
   console.log(caught)
