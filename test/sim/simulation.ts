@@ -1,5 +1,6 @@
 import type { Bug } from './bug.ts'
 import { flaws, goalOf } from './converged.ts'
+import { fellLeader } from './failover.ts'
 import { loseForwarded } from './forwarded-loss.ts'
 import { befall, calm, drawNames, snatch } from './misadventures.ts'
 import { drawClimate, makeMisfortune } from './misfortune.ts'
@@ -63,7 +64,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   say('seed', `${seed}: ${JSON.stringify(fleet)}`)
   await storm(world, seed)
   if (world.judge.violations.length === 0) await convergeAndRest(world)
-  if (world.judge.violations.length === 0) await loseForwarded(world)
+  const loses = world.controllers().length > 1 && random.chance(0.5) ? fellLeader : loseForwarded
+  if (world.judge.violations.length === 0) await loses(world)
   const tookMs = world.clock.monotonic()
   return { seed, violations: world.judge.violations, trace, tookMs }
 }
