@@ -84,7 +84,7 @@ const holdKey = (action: Action) => (action.verb === 'create' ? ALL_CREATES : ac
 
 export function makeExecutor(parts: ExecutorParts): Executor {
   const { clock, lease, record } = parts
-  const ledger = makeLedger(parts.patienceMs)
+  const ledger = makeLedger(parts.patienceMs, clock)
   const closing = new AbortController()
   const signal = AbortSignal.any([lease.lost, closing.signal])
   const underWay = new Set<Promise<void>>()
@@ -146,7 +146,7 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   }
 
   async function run(action: Action, reconcileId: string): Promise<void> {
-    const begun = ledger.begin(action, reconcileId, clock.now())
+    const begun = ledger.begin(action, reconcileId)
     try {
       await carryOut(parts, action, reconcileId, signal)
       begun.end()
@@ -155,7 +155,7 @@ export function makeExecutor(parts: ExecutorParts): Executor {
       // A container that is gone needs no stop; a list will show it.
       const isOver = error instanceof NotFound && !brings(action)
       const isUnknown = !isOver && understand(error, action, reconcileId)
-      if (isUnknown) begun.endUnknown(clock.now())
+      if (isUnknown) begun.endUnknown()
       else begun.end()
       learn(action, isOver, error)
     }

@@ -8,6 +8,7 @@ const LASTING_FAILURES = 3
 
 interface Hold {
   readonly failures: number
+  /** By the clock that never steps. */
   readonly until: number
   readonly why: string
 }
@@ -24,7 +25,7 @@ export interface Holds {
   lasting(): ReadonlyMap<string, string>
 }
 
-export function makeHolds(clock: Pick<Clock, 'now'>): Holds {
+export function makeHolds(clock: Pick<Clock, 'now' | 'monotonic'>): Holds {
   const holds = new Map<string, Hold>()
 
   /** Keys are container ids and slots: those long over belong to containers long gone. */
@@ -34,21 +35,22 @@ export function makeHolds(clock: Pick<Clock, 'now'>): Holds {
 
   return {
     failed(key, why) {
-      const now = clock.now()
+      const now = clock.monotonic()
       prune(now)
       const failures = (holds.get(key)?.failures ?? 0) + 1
       const pause = Math.min(HOLD_MS.first * 2 ** (failures - 1), HOLD_MS.longest)
       holds.set(key, { failures, until: now + pause, why })
     },
     succeeded: (key) => void holds.delete(key),
-    isHeld: (key) => clock.now() < (holds.get(key)?.until ?? 0),
+    isHeld: (key) => clock.monotonic() < (holds.get(key)?.until ?? 0),
     nextEnd() {
-      const now = clock.now()
-      const ends = [...holds.values()].flatMap(({ until }) => (until > now ? [until] : []))
-      return ends.length === 0 ? undefined : Math.min(...ends)
+      const left = [...holds.values()]
+        .map(({ until }) => until - clock.monotonic())
+        .filter((ms) => ms > 0)
+      return left.length === 0 ? undefined : clock.now() + Math.min(...left)
     },
     lasting() {
-      prune(clock.now())
+      prune(clock.monotonic())
       return new Map(
         [...holds].flatMap(([key, { failures, why }]) =>
           failures < LASTING_FAILURES ? [] : [[key, why] as const],

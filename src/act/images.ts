@@ -45,6 +45,7 @@ interface ImageState {
   /** For people; empty until the first look has ended. */
   message: string
   failedPulls: number
+  /** Both by the clock that never steps, ms. */
   lookAt: number
   pullAt: number
 }
@@ -79,7 +80,7 @@ export function makeImages({ docker, lease, clock, record, onChange }: ImagesPar
     } catch (error) {
       state.failedPulls += 1
       const pause = Math.min(PULL_MS.first * 2 ** (state.failedPulls - 1), PULL_MS.longest)
-      state.pullAt = clock.now() + pause
+      state.pullAt = clock.monotonic() + pause
       throw error
     }
     tell('ImagePulled', 'Normal', `pulled ${image}`)
@@ -95,7 +96,7 @@ export function makeImages({ docker, lease, clock, record, onChange }: ImagesPar
           state,
           `image ${image} is not on this Docker daemon and pullPolicy is Never: build it there, or docker pull ${image}`,
         )
-      else if (clock.now() >= state.pullAt) await pull(image, state)
+      else if (clock.monotonic() >= state.pullAt) await pull(image, state)
     } catch (error) {
       if (signal.aborted || error instanceof LeaseLost) return
       const why = error instanceof Error ? error.message : String(error)
@@ -111,7 +112,7 @@ export function makeImages({ docker, lease, clock, record, onChange }: ImagesPar
     const work = obtain(image, policy, state).finally(() => {
       state.isBusy = false
       // With Always only a pull counts, so that a look earlier than the next one would see nothing.
-      state.lookAt = Math.max(clock.now() + LOOK_MS, policy === 'Always' ? state.pullAt : 0)
+      state.lookAt = Math.max(clock.monotonic() + LOOK_MS, policy === 'Always' ? state.pullAt : 0)
       underWay.delete(work)
       if (!signal.aborted) onChange()
     })
@@ -138,7 +139,7 @@ export function makeImages({ docker, lease, clock, record, onChange }: ImagesPar
     lacks(image, policy) {
       const state = stateOf(image)
       if (state.isPresent) return undefined
-      if (!state.isBusy && clock.now() >= state.lookAt && !signal.aborted)
+      if (!state.isBusy && clock.monotonic() >= state.lookAt && !signal.aborted)
         start(image, policy, state)
       const { reason, message } = state
       if (message === '') return { condition: undefined }
@@ -150,7 +151,8 @@ export function makeImages({ docker, lease, clock, record, onChange }: ImagesPar
     },
     retryAt() {
       const waiting = [...states.values()].filter((state) => !state.isPresent && !state.isBusy)
-      return waiting.length === 0 ? undefined : Math.min(...waiting.map((state) => state.lookAt))
+      if (waiting.length === 0) return undefined
+      return clock.now() - clock.monotonic() + Math.min(...waiting.map((state) => state.lookAt))
     },
     async [Symbol.asyncDispose]() {
       closing.abort(new LeaseLost(`fleet ${lease.fleet}: the term is over`))

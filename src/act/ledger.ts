@@ -1,14 +1,16 @@
 import { assertNever } from '../assert-never.ts'
 import type { Observation } from '../observe/observation.ts'
 import type { Action, PendingAction } from '../plan/action.ts'
+import type { Clock } from '../time/clock.ts'
 
 /** An action that was begun, until its effect is certain. */
 interface Entry {
   readonly action: Action
   /** The pass that it was planned by. */
   readonly reconcileId: string
+  /** Unix ms. */
   readonly since: number
-  /** Unix ms at which it ended without an answer; undefined while it is in flight. Owned by the ledger. */
+  /** When it ended without an answer, by the clock that never steps; undefined while it is in flight. Owned by the ledger. */
   unknownSince: number | undefined
 }
 
@@ -24,7 +26,7 @@ export interface Begun {
   /** It had its effect, or certainly had none. */
   end(): void
   /** Nobody knows whether it had its effect. */
-  endUnknown(now: number): void
+  endUnknown(): void
 }
 
 /**
@@ -32,7 +34,7 @@ export interface Begun {
  * recorded before it is sent. While its outcome is unknown its slot counts as occupied.
  */
 export interface Ledger {
-  begin(action: Action, reconcileId: string, now: number): Begun
+  begin(action: Action, reconcileId: string): Begun
   /** Changes whenever an action ends: a picture begun under another stamp must not be planned on. */
   stamp(): number
   /** Resolves unknown outcomes by a later list; returns what was resolved, and how. */
@@ -61,20 +63,21 @@ function showsEffect(action: Action, { engines }: Observation): boolean {
 }
 
 /** @param patienceMs how long after it ended an unknown call may still land: twice a call's timeout. */
-export function makeLedger(patienceMs: number): Ledger {
+export function makeLedger(patienceMs: number, clock: Pick<Clock, 'now' | 'monotonic'>): Ledger {
   const entries = new Set<Entry>()
   let ended = 0
   return {
-    begin(action, reconcileId, now) {
-      const entry: Entry = { action, reconcileId, since: now, unknownSince: undefined }
+    begin(action, reconcileId) {
+      const since = clock.now()
+      const entry: Entry = { action, reconcileId, since, unknownSince: undefined }
       entries.add(entry)
       return {
         end() {
           entries.delete(entry)
           ended += 1
         },
-        endUnknown(at) {
-          entry.unknownSince = at
+        endUnknown() {
+          entry.unknownSince = clock.monotonic()
           ended += 1
         },
       }
@@ -82,10 +85,12 @@ export function makeLedger(patienceMs: number): Ledger {
     stamp: () => ended,
     settle(observation) {
       const resolved: Resolved[] = []
+      const agoMs = Math.max(0, clock.now() - observation.startedAt)
+      const startedAt = clock.monotonic() - agoMs
       for (const entry of entries) {
         if (entry.unknownSince === undefined) continue
         const happened = showsEffect(entry.action, observation)
-        const overdue = observation.startedAt >= entry.unknownSince + patienceMs
+        const overdue = startedAt >= entry.unknownSince + patienceMs
         if (!happened && !overdue) continue
         entries.delete(entry)
         resolved.push({ action: entry.action, reconcileId: entry.reconcileId, happened })

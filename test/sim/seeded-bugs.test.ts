@@ -26,8 +26,8 @@ const inside = vi.hoisted(() => ({
 
 vi.mock('../../src/act/ledger.ts', async (importOriginal) => {
   const real = await importOriginal<typeof import('../../src/act/ledger.ts')>()
-  const makeLedger = (patienceMs: number): Ledger => {
-    const ledger = real.makeLedger(patienceMs)
+  const makeLedger = (...args: Parameters<typeof real.makeLedger>): Ledger => {
+    const ledger = real.makeLedger(...args)
     return {
       ...ledger,
       stamp: () => (inside.ignoresFreshness ? 0 : ledger.stamp()),
