@@ -9,13 +9,19 @@ export interface ServerInfo {
   readonly warning: string | undefined
 }
 
-/** Reads the answer to INFO. */
-export function readServerInfo(text: string): ServerInfo {
+/** The lines of an answer to INFO, by name. */
+export function infoFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>()
   for (const line of text.split(/\r?\n/)) {
     const colon = line.indexOf(':')
     if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1))
   }
+  return fields
+}
+
+/** Reads the answer to INFO. */
+export function readServerInfo(text: string): ServerInfo {
+  const fields = infoFields(text)
   const runId = fields.get('run_id') ?? ''
   const uptimeMs = Number(fields.get('uptime_in_seconds') ?? Number.NaN) * 1_000
   return {

@@ -6,10 +6,11 @@ import { createReadControl } from '../../vpn/control.ts'
 import { readSmallFile } from '../../vpn/small-file.ts'
 import { failureText } from '../command-failed.ts'
 import type { CliParts, DockerLook } from '../parts.ts'
-import type { LookOptions } from '../run-options.ts'
+import type { LookOptions, RedisSettings } from '../run-options.ts'
 import type { ServerClient } from '../server-client.ts'
 import { attempt, type Finding, fail, ok, skipped, warn } from './finding.ts'
 import { checkDataDir, checkNode as checkNodeVersion } from './machine.ts'
+import { checkRedis } from './redis.ts'
 import { checkHostPorts, checkImage, checkNames, checkNode, type World } from './world.ts'
 
 /** The API that Docker 20.10 speaks; nothing newer is used. */
@@ -18,6 +19,8 @@ const LEAST_API = [1, 41] as const
 export interface DoctorParts {
   readonly cli: Pick<CliParts, 'clock' | 'connectDocker' | 'io'>
   readonly options: LookOptions
+  /** Asked for when it is looked at, for its flags may be wrong. @throws {CommandFailed} */
+  readonly redis: () => RedisSettings | undefined
   readonly client: ServerClient
   readonly nodeVersion: string
 }
@@ -116,14 +119,27 @@ async function checkDaemon(
   }
 }
 
+/** Where the store is to be: on the Redis that replicas share, or in the data directory of a single process. */
+async function checkStore(parts: DoctorParts, hasServer: boolean): Promise<readonly Finding[]> {
+  const { cli, options } = parts
+  const { clock, io } = cli
+  let settings: RedisSettings | undefined
+  try {
+    settings = parts.redis()
+  } catch (error) {
+    return [fail('Redis', failureText(error))]
+  }
+  if (settings === undefined) {
+    return await attempt('data directory', () => checkDataDir(options, hasServer, clock.now()))
+  }
+  const look = { settings, instance: options.instance, clock, signal: io.signal }
+  return await attempt('Redis', () => checkRedis(look))
+}
+
 /** Looks at everything that acefleet needs; changes nothing. Each check stands for itself. */
 export async function examine(parts: DoctorParts): Promise<readonly Finding[]> {
-  const { options, cli } = parts
-  const { fleets, findings: specs } = await checkSpecs(options.specPaths)
+  const { fleets, findings: specs } = await checkSpecs(parts.options.specPaths)
   const [server, daemon] = await Promise.all([checkServer(parts), checkDaemon(parts, fleets)])
-  const hasServer = server.verdict === 'ok'
-  const dataDir = await attempt('data directory', () =>
-    checkDataDir(options, hasServer, cli.clock.now()),
-  )
-  return [checkNodeVersion(parts.nodeVersion), ...specs, ...daemon, ...dataDir, server]
+  const store = await checkStore(parts, server.verdict === 'ok')
+  return [checkNodeVersion(parts.nodeVersion), ...specs, ...daemon, ...store, server]
 }
