@@ -34,6 +34,11 @@ import { readSmallFile } from './vpn/small-file.ts'
 
 /** Limit of one Docker call, ms. */
 const DOCKER_TIMEOUT_MS = 15_000
+/**
+ * Replicas find out within this time that a Redis which is back has forgotten, and tell it what ruled, ms: 1 s until they
+ * are connected, 1 s until they look, and as much again on a busy machine.
+ */
+const YOUNG_STORE_MS = 4_000
 /** How long `plan` waits for Redis, ms. */
 const CONNECT_MS = 5_000
 /** How long `plan` lets probes and control servers answer before it looks, ms. */
@@ -164,6 +169,7 @@ export async function runServer(
   const specs = makeSpecsFollower({
     ...{ paths: options.specPaths, store, fleets, clock, record, log },
     lookAround: replicas.lookAround,
+    patienceMs: mode === 'redis' ? YOUNG_STORE_MS : 0,
   })
   const { leaseTrouble } = backend
   const control = makeController({ mode, fleets, specs, replicas, leaseTrouble, clock })

@@ -1,4 +1,9 @@
-import { type Acceptance, type Around, makeSpecAcceptor } from '../spec/acceptance.ts'
+import {
+  type Acceptance,
+  type AcceptorParts,
+  makeSpecAcceptor,
+  StoreTooYoung,
+} from '../spec/acceptance.ts'
 import { formatProblem, printPlace } from '../spec/problem.ts'
 import { type SpecSnapshot, watchSpecs } from '../spec/source.ts'
 import type { Replica, Store } from '../store/store.ts'
@@ -10,15 +15,13 @@ import type { Fleets } from './fleets.ts'
 /** Wait before specs are decided on again when the store did not answer, ms. */
 const RETRY_MS = 1_000
 
-export interface SpecsParts {
+export interface SpecsParts extends Pick<AcceptorParts, 'lookAround' | 'patienceMs'> {
   readonly paths: readonly string[]
   readonly store: Store
   readonly fleets: Fleets
   readonly clock: Clock
   readonly record: (event: NewFleetEvent) => void
   readonly log: Logger
-  /** See {@link makeSpecAcceptor}. */
-  readonly lookAround: () => Promise<Around>
 }
 
 /** What stands between the spec files and running fleets. */
@@ -47,8 +50,8 @@ function makeTold() {
 }
 
 export function makeSpecsFollower(parts: SpecsParts): SpecsFollower {
-  const { paths, store, fleets, clock, record, log, lookAround } = parts
-  const acceptor = makeSpecAcceptor({ store, clock, lookAround })
+  const { paths, fleets, clock, record, log } = parts
+  const acceptor = makeSpecAcceptor(parts)
   const [newsOfProblems, newsOfVotes] = [makeTold(), makeTold()]
   let troubles: readonly string[] = ['the specs have not been read yet']
   let latest: SpecSnapshot | undefined
@@ -112,9 +115,11 @@ export function makeSpecsFollower(parts: SpecsParts): SpecsFollower {
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error)
         const line = `specs cannot be accepted: ${message}`
-        if (!troubles.includes(line)) log.warn({ reason: 'SpecNotAccepted' }, line)
+        const isYoung = error instanceof StoreTooYoung
+        if (!troubles.includes(line))
+          log[isYoung ? 'info' : 'warn']({ reason: 'SpecNotAccepted' }, line)
         troubles = [line]
-        await clock.sleep(RETRY_MS, signal)
+        await clock.sleep(isYoung ? error.waitMs : RETRY_MS, signal)
       }
     }
   }

@@ -26,7 +26,8 @@ spec:
   return { ...specs, edited: isEdited, editedFiles: isEdited ? ['a.yaml'] : [] }
 }
 
-const acceptorOf = (of: SpecStore) => makeSpecAcceptor({ store: of, clock, lookAround })
+const acceptorOf = (of: SpecStore) =>
+  makeSpecAcceptor({ store: of, clock, lookAround, patienceMs: 0 })
 
 const generationAndReplicas = async (
   from: Promise<{ fleets: readonly { generation: number; fleet: { replicas: number } }[] }>,
@@ -131,6 +132,7 @@ describe('several processes on one store that may forget', () => {
       const acceptor = makeSpecAcceptor({
         store: lazily(() => world.store),
         clock: { now: () => 1, monotonic: () => world.now },
+        patienceMs: 0,
         lookAround: async () => {
           const others = Object.entries(world.declared).filter(([other]) => other !== name)
           return {
@@ -231,5 +233,30 @@ describe('several processes on one store that may forget', () => {
     old.end()
     expect(await newcomer.apply(file)).toEqual([[1, 1]])
     expect(await newcomer.apply(snapshot(6, true))).toEqual([[2, 6]])
+  })
+})
+
+describe('a store that has just begun', () => {
+  it('is left to those who know what ruled, by a process that knows nothing', async () => {
+    const time = { now: 1_000 }
+    const later = { now: () => time.now, monotonic: () => time.now }
+    const acceptorAt = () =>
+      makeSpecAcceptor({ store, clock: later, lookAround, patienceMs: 4_000 })
+    const newcomer = acceptorAt()
+    const file = snapshot(3)
+    await expect(newcomer.apply(file)).rejects.toMatchObject({ waitMs: 4_000 })
+    const known = { fleet: 'a', generation: 7, document: {}, source: 'a.yaml', acceptedAt: 1 }
+    const { hash = '' } = file.fleets[0] ?? {}
+    await store.acceptSpec({ ...known, document: file.fleets[0]?.document, hash })
+    expect(await generationAndReplicas(newcomer.apply(file))).toEqual([[7, 3]])
+  })
+
+  it('takes files when nobody has told it anything', async () => {
+    const time = { now: 1_000 }
+    const later = { now: () => time.now, monotonic: () => time.now }
+    const newcomer = makeSpecAcceptor({ store, clock: later, lookAround, patienceMs: 4_000 })
+    await expect(newcomer.apply(snapshot(3))).rejects.toThrow('has just begun')
+    time.now = 5_001
+    expect(await generationAndReplicas(newcomer.apply(snapshot(3)))).toEqual([[1, 3]])
   })
 })

@@ -37,12 +37,27 @@ export interface SpecAcceptor {
    * Decides on the newest snapshot and keeps what it accepts. May be repeated with the same snapshot at any time, to
    * retry after an error or to see what another process has accepted; an edit stays an edit until it is decided on.
    * @throws {StoreUnavailable} and has forgotten nothing.
+   * @throws {StoreTooYoung} before the first decision.
    */
   apply(snapshot: SpecSnapshot): Promise<Acceptance>
 }
 
+/** Thrown when a store has only just begun, and replicas that know what ruled may still tell it. Ask again. */
+export class StoreTooYoung extends Error {
+  override readonly name = 'StoreTooYoung'
+  readonly code = 'ACE_STORE_TOO_YOUNG'
+  readonly waitMs: number
+
+  constructor(waitMs: number) {
+    super('the store has just begun: replicas that know what ruled before may still tell it')
+    this.waitMs = waitMs
+  }
+}
+
 export interface AcceptorParts {
   readonly store: SpecStore
+  /** How long a process that knows nothing leaves a store that has just begun to others, ms; 0 where there are none. */
+  readonly patienceMs: number
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
   /** Asked after the accepted specs have been read: what is gone while the incarnation is the same was deleted. */
   readonly lookAround: () => Promise<Around>
@@ -51,10 +66,24 @@ export interface AcceptorParts {
 /** Each lost race means that another process has accepted something; so many in a row are no race any more. */
 const MAX_RACES = 10
 
-export function makeSpecAcceptor({ store, clock, lookAround }: AcceptorParts): SpecAcceptor {
+export function makeSpecAcceptor(parts: AcceptorParts): SpecAcceptor {
+  const { store, clock, lookAround, patienceMs } = parts
   const proposals = makeProposals(clock)
   const memory = makeSpecMemory()
   let latest: SpecSnapshot | undefined
+  let hasDecided = false
+
+  /** A file must not become the first generation while others are about to say which one it was. */
+  async function waitForOthers(
+    { fleets }: SpecSnapshot,
+    accepted: ReadonlyMap<string, AcceptedSpec>,
+  ): Promise<void> {
+    const unknown = fleets.find(({ fleet }) => !accepted.has(fleet.name))
+    if (hasDecided || patienceMs === 0 || unknown === undefined) return
+    const { bornAt } = await store.readFleet(unknown.fleet.name, clock.now())
+    const waitMs = bornAt + patienceMs - clock.now()
+    if (waitMs > 0) throw new StoreTooYoung(Math.min(waitMs, patienceMs))
+  }
 
   /** Undefined when another process came in between. */
   async function attempt(
@@ -65,6 +94,7 @@ export function makeSpecAcceptor({ store, clock, lookAround }: AcceptorParts): S
     const accepted = new Map((await store.acceptedSpecs()).map((spec) => [spec.fleet, spec]))
     const { incarnation, others } = await lookAround()
     if (await bringBack(store, memory, accepted, incarnation, broughtBack)) return undefined
+    await waitForOthers(snapshot, accepted)
     const generations = await earlierGenerations(store, snapshot, accepted)
     const { edits, isFresh } = proposals
     const elsewhere = declaredHashes(others)
@@ -75,6 +105,7 @@ export function makeSpecAcceptor({ store, clock, lookAround }: AcceptorParts): S
     for (const spec of decision.accept) accepted.set(spec.fleet, spec)
     memory.keep(accepted, incarnation, await dyingFleets(store, decision, now))
     settle(proposals, snapshot, decision, { accepted, generations })
+    hasDecided = true
     return decision
   }
 

@@ -7,6 +7,7 @@ import type { FleetView } from '../../src/api/view.ts'
 import { RESERVATION_TTL_MS } from '../../src/store/store.ts'
 import { makeRig, type Rig, tunnelled } from '../harness/acefleet.ts'
 import type { AcefleetProcess } from '../harness/acefleet-process.ts'
+import { startDockerProxy } from '../harness/docker-proxy.ts'
 import { type StartedRedis, startRedis } from '../harness/redis.ts'
 import { startWitness, type Witness } from '../harness/witness.ts'
 
@@ -144,6 +145,8 @@ describe('a Redis that forgets', () => {
     const [replica] = living()
     const reasons = await (await fetch(`${replica?.url}/readyz`)).text()
     expect(reasons).toContain('Redis at redis://127.0.0.1')
+    // One that begins meanwhile waits as the others do.
+    await (await startReplica()).get('/healthz')
     await sleep(8_000)
     expect(await running()).toEqual(before)
     await redis.restart()
@@ -183,6 +186,33 @@ describe('a newcomer with another file', () => {
     await newcomer.end('SIGTERM')
     await sleep(3_000)
     expect(await rig.fleetView()).toMatchObject({ generation: 3, replicas: 4 })
+  })
+})
+
+describe('a Docker daemon that one replica alone cannot reach', () => {
+  test('leaves the lease to another one, and no engine is touched (I9)', async () => {
+    await using proxy = await startDockerProxy()
+    const before = await running()
+    const [first] = living()
+    // The one behind the proxy is to lead first.
+    for (const replica of living()) if (replica !== first) await replica.end('SIGTERM')
+    started += 1
+    const behind = await rig.replica(`replica-${started}`, {
+      redis: redis.url,
+      flags: ['--lease-ttl', '3s', '--lease-renew', '800ms'],
+      env: { DOCKER_HOST: proxy.url },
+    })
+    const { epoch: earlier } = await leaderAbove(0)
+    await first?.end('SIGTERM')
+    const { leader, epoch } = await leaderAbove(earlier)
+    expect(leader).toBe(behind)
+    const other = await startReplica()
+    await proxy.vanish()
+    expect((await leaderAbove(epoch)).leader).toBe(other)
+    await rig.until('it says why', async () => (await behind.log()).includes('"StepsAside"'))
+    await proxy.heal()
+    await readyAgain()
+    expect(await running()).toEqual(before)
   })
 })
 
