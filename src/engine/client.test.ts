@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type HttpAnswer, HttpFailed, type HttpFailure } from '../net/http.ts'
-import { createProbe } from './client.ts'
+import { createProbe, type ProbeCall } from './client.ts'
 
 const STATUS_BODY =
   '{"result":{"playlist_loaded":true,"version":{"code":3017000,"platform":"linux","version":"3.1.70"}}}'
@@ -9,19 +9,27 @@ const VERSION_BODY =
 
 type Say = { status: number; body: string } | HttpFailure
 
-function probeOf(status: Say, version: Say = { status: 404, body: '' }) {
+const NOT_FOUND: Say = { status: 404, body: '' }
+
+function probeOf(status: Say, version: Say = NOT_FOUND, network: Say = NOT_FOUND) {
   const asked: string[] = []
   const probe = createProbe(
     async (url): Promise<HttpAnswer> => {
       asked.push(url)
-      const say = url.includes('get_status') ? status : version
+      const says = { get_status: status, get_version: version }
+      const method = new URL(url).searchParams.get('method') as keyof typeof says
+      const say = says[method] ?? network
       if (typeof say === 'string') throw new HttpFailed(say, say)
       return { ...say, location: undefined }
     },
     { monotonic: () => 0 },
   )
-  const run = () =>
-    probe('http://10.0.0.2:19000/', { timeoutMs: 2_000, signal: new AbortController().signal })
+  const run = (more: Partial<ProbeCall> = {}) =>
+    probe('http://10.0.0.2:19000/', {
+      timeoutMs: 2_000,
+      signal: new AbortController().signal,
+      ...more,
+    })
   return { run, asked }
 }
 
@@ -75,5 +83,40 @@ describe('a probe', () => {
     ['aborted', { kind: 'blind' }],
   ])('I9: what %s proves of the engine', async (failure, expected) => {
     expect(await probeOf(failure).run()).toMatchObject(expected)
+  })
+})
+
+describe('a probe that asks about the network', () => {
+  const STATUS = { status: 200, body: STATUS_BODY }
+  const asking = { asksNetwork: true }
+
+  test.each([true, false])('takes the word of the engine: connected is %s', async (connected) => {
+    const body = JSON.stringify({ result: { connected } })
+    const { run, asked } = probeOf(STATUS, NOT_FOUND, { status: 200, body })
+    expect(await run(asking)).toEqual({ kind: 'ready', connected })
+    expect(asked).toEqual([
+      'http://10.0.0.2:19000/server/api?api_version=3&method=get_status',
+      'http://10.0.0.2:19000/server/api?api_version=3&method=get_network_connection_status',
+    ])
+  })
+
+  test.each<[string, Say]>([
+    ['an unknown method', { status: 200, body: '{"error":{"message":"unknown","code":0}}' }],
+    ['404', NOT_FOUND],
+    ['401', { status: 401, body: '' }],
+    ['500', { status: 500, body: '{"result":{"connected":false}}' }],
+    ['no JSON', { status: 200, body: '<html>' }],
+    ['no boolean', { status: 200, body: '{"result":{"connected":"false"}}' }],
+    ['silence', 'timeout'],
+    ['a closed connection', 'reset'],
+    ['trouble of our own', 'ours'],
+  ])('I9: concludes nothing from %s, and finds the engine ready', async (_, say) => {
+    expect(await probeOf(STATUS, NOT_FOUND, say).run(asking)).toEqual({ kind: 'ready' })
+  })
+
+  test('asks nothing of an engine that is not well', async () => {
+    const { run, asked } = probeOf('refused')
+    expect(await run(asking)).toMatchObject({ kind: 'failed' })
+    expect(asked).toHaveLength(1)
   })
 })

@@ -4,7 +4,8 @@ import type { Clock } from '../time/clock.ts'
 
 /** What one probe showed. */
 export type ProbeResult =
-  | { readonly kind: 'ready' }
+  /** `connected`: its word on its network, where it was asked for one and gave it. */
+  | { readonly kind: 'ready'; readonly connected?: boolean | undefined }
   /** `silent`: nothing came back, so that the way to the engine may be at fault instead of the engine. */
   | { readonly kind: 'failed'; readonly message: string; readonly silent: boolean }
   /** We could not even ask: it says nothing about the engine. */
@@ -14,6 +15,8 @@ export interface ProbeCall {
   /** For the whole probe. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Whether to ask, in what is left of the time, also whether it reaches its network. */
+  readonly asksNetwork?: boolean | undefined
 }
 
 /** Asks an engine at `http://host:port` whether its HTTP API answers sensibly. Never rejects. */
@@ -27,7 +30,22 @@ const STATUS = '/server/api?api_version=3&method=get_status'
 /** For builds that do not know or do not allow the former. */
 const VERSION = '/webui/api/service?method=get_version'
 
+/** Its own word on the network: the one sign that comes from inside the tunnel. */
+const NETWORK = '/server/api?api_version=3&method=get_network_connection_status'
+
 const answerShape = z.object({ result: z.record(z.string(), z.unknown()) })
+
+const networkShape = z.object({ result: z.object({ connected: z.boolean() }) })
+
+/** Undefined for every other answer: a build may not know the question, or not let us ask it. */
+function readConnected(answer: HttpAnswer): boolean | undefined {
+  if (answer.status !== 200) return undefined
+  try {
+    return networkShape.safeParse(JSON.parse(answer.body)).data?.result.connected
+  } catch {
+    return undefined
+  }
+}
 
 function isSensible(answer: HttpAnswer): boolean {
   if (answer.status !== 200) return false
@@ -72,10 +90,16 @@ export function createProbe(http: HttpGet, clock: Pick<Clock, 'monotonic'>): Pro
         signal: call.signal,
         fresh: true,
       })
+    /** Whatever becomes of this request, the engine has answered already. */
+    const ready = async (): Promise<ProbeResult> => {
+      if (call.asksNetwork !== true) return { kind: 'ready' }
+      const connected = await ask(NETWORK).then(readConnected, () => undefined)
+      return connected === undefined ? { kind: 'ready' } : { kind: 'ready', connected }
+    }
     try {
       const answer = await ask(STATUS)
-      if (isSensible(answer)) return { kind: 'ready' }
-      if (isUnknownMethod(answer) && isSensible(await ask(VERSION))) return { kind: 'ready' }
+      if (isSensible(answer)) return await ready()
+      if (isUnknownMethod(answer) && isSensible(await ask(VERSION))) return await ready()
       return { kind: 'failed', message: describe(answer), silent: false }
     } catch (error) {
       return afterFailure(error)

@@ -1,4 +1,4 @@
-import type { EngineHealth } from '../observe/observation.ts'
+import type { EngineHealth, NetworkWord } from '../observe/observation.ts'
 import type { ProbeResult } from './client.ts'
 
 /** Of an engine that was never probed: not ready, and without a failure. */
@@ -11,7 +11,19 @@ export function unprobed(firstReadyAt: number | undefined): EngineHealth {
     failingSince: undefined,
     lastError: '',
     blindSince: undefined,
+    network: undefined,
   }
+}
+
+/** The word after one more answer; one that says nothing of the network takes nothing back. */
+function afterWord(
+  before: NetworkWord | undefined,
+  connected: boolean | undefined,
+  now: number,
+): NetworkWord | undefined {
+  if (connected === undefined) return before
+  const since = before?.connected === connected ? before.since : now
+  return { connected, since, at: now }
 }
 
 /**
@@ -34,6 +46,7 @@ export function afterProbe(
       failingSince: undefined,
       lastError: '',
       blindSince: undefined,
+      network: afterWord(health.network, result.connected, now),
     }
   const lastError = result.message
   if (result.kind === 'blind') return { ...health, lastError, blindSince: health.blindSince ?? now }

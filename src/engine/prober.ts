@@ -1,19 +1,11 @@
 import type { ContainerId } from '../docker/port.ts'
 import type { EngineHealth } from '../observe/observation.ts'
-import type { EngineSettings } from '../spec/fleet.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Probe, ProbeResult } from './client.ts'
 import { afterProbe, unprobed } from './health.ts'
+import { ProbedEngine, type ProbeTarget } from './probed-engine.ts'
 
-/** A running engine to be probed. */
-export interface ProbeTarget {
-  readonly id: ContainerId
-  /** `http://host:port`. */
-  readonly url: string
-  readonly settings: EngineSettings['health']
-  /** As the store remembers it. */
-  readonly firstReadyAt?: number | undefined
-}
+export { NETWORK_EVERY, type ProbeTarget } from './probed-engine.ts'
 
 /** Keeps the health of running engines by probing them. */
 export interface EngineProber extends AsyncDisposable {
@@ -29,73 +21,19 @@ export interface ProberParts {
   /** 0 ≤ x < 1. */
   readonly random: () => number
   /** A verdict changed. Only a wake-up: what counts is {@link EngineProber.health}. */
-  readonly onChange: (id: ContainerId, change: 'ready' | 'unready') => void
+  readonly onChange: (
+    id: ContainerId,
+    change: 'ready' | 'unready' | 'connected' | 'disconnected',
+  ) => void
   /** Probes under way at once; 16 by default. */
   readonly concurrency?: number | undefined
 }
 
-/** An engine on its way up is asked this often at first, ms … */
-const STARTING_MS = 200
-/** … and ever more seldom, so that readiness is seen within a tenth of the time that the start took. */
-const STARTING_SHARE = 0.1
-/** A probe that took its whole interval is followed by a rest, ms. */
-const MIN_REST_MS = 100
-/** Of an interval: probes fall due together at so many instants, since waking up costs more than a probe (measured). */
-const INSTANTS = 5
 /**
  * When all engines fall silent at once, the way to them is likelier gone than all of them. So long nobody is
  * condemned: it outlasts a reload of firewall rules, a restart of the network or a roused laptop, ms.
  */
 const SILENCE_HOLD_MS = 30_000
-
-/** One target's timer, probe under way and health. */
-class ProbedEngine {
-  target: ProbeTarget
-  health: EngineHealth
-  readonly closed = new AbortController()
-  timer: Disposable | undefined
-  /** Monotonic ms. */
-  readonly addedAt: number
-  begunAt: number
-  /** Monotonic ms at which anything at all came back from it. */
-  heardAt = -Infinity
-  /** Monotonic ms at which the present run of nothing but silence began. */
-  silentSince: number | undefined
-
-  constructor(target: ProbeTarget, firstReadyAt: number | undefined, now: number) {
-    this.target = target
-    this.health = unprobed(firstReadyAt)
-    this.addedAt = now
-    this.begunAt = now
-  }
-
-  /** Notes whether anything came back. */
-  hear(result: ProbeResult, now: number): void {
-    if (result.kind === 'blind') return
-    const isSilent = result.kind === 'failed' && result.silent
-    if (!isSilent) this.heardAt = now
-    this.silentSince = isSilent ? (this.silentSince ?? this.begunAt) : undefined
-  }
-
-  /** Delay until the next probe, counted from the last one's end. */
-  nextDelayMs(now: number, random: number, becameReady: boolean): number {
-    const { intervalMs } = this.target.settings
-    if (this.health.firstReadyAt === undefined) {
-      const startingMs = Math.max(STARTING_MS, (now - this.addedAt) * STARTING_SHARE)
-      return Math.min(intervalMs, startingMs)
-    }
-    // Engines that came up or were adopted together are spread over the interval.
-    const share = becameReady ? 0.2 + 0.8 * random : 1
-    const gridMs = intervalMs / INSTANTS
-    const due = Math.round((this.begunAt + intervalMs * share) / gridMs) * gridMs
-    return Math.max(MIN_REST_MS, due - now)
-  }
-
-  close(): void {
-    this.closed.abort(new Error('the engine is probed no more'))
-    this.timer?.[Symbol.dispose]()
-  }
-}
 
 class Prober implements EngineProber {
   readonly #parts: ProberParts
@@ -145,9 +83,12 @@ class Prober implements EngineProber {
       return
     }
     const isQuicker = target.settings.intervalMs < known.target.settings.intervalMs
+    const isDoubted = target.network === 'often' && known.target.network !== 'often'
     known.target = target
     if (known.health.firstReadyAt !== firstReadyAt) known.health = { ...known.health, firstReadyAt }
-    if (isQuicker && known.timer !== undefined) this.#schedule(known, false)
+    if (known.timer === undefined) return
+    if (isDoubted && known.health.ready) this.#askNow(known)
+    else if (isQuicker) this.#schedule(known, false)
   }
 
   #schedule(engine: ProbedEngine, becameReady: boolean): void {
@@ -158,6 +99,12 @@ class Prober implements EngineProber {
       engine.timer = undefined
       this.#enqueue(engine)
     })
+  }
+
+  #askNow(engine: ProbedEngine): void {
+    engine.timer?.[Symbol.dispose]()
+    engine.timer = undefined
+    this.#enqueue(engine)
   }
 
   #enqueue(engine: ProbedEngine): void {
@@ -184,20 +131,24 @@ class Prober implements EngineProber {
     engine.begunAt = clock.monotonic()
     // Asked before as well: when the way is back, a probe begun without it still fails after others were heard.
     const wasGeneral = this.#isSilenceGeneral(engine)
-    const result = await probe(url, { timeoutMs: settings.timeoutMs, signal }).catch(
+    const call = { timeoutMs: settings.timeoutMs, signal, asksNetwork: engine.turnToAsk() }
+    const result = await probe(url, call).catch(
       (error: unknown): ProbeResult => ({ kind: 'blind', message: String(error) }),
     )
     if (signal.aborted) return
     const wasReady = engine.health.ready
+    const before = engine.health.network?.connected
     const limit = engine.target.settings.failures
     engine.hear(result, clock.monotonic())
     const isHeld =
       (wasGeneral || this.#isSilenceGeneral(engine)) &&
       this.#isSilenceYoung(engine, this.#peersHeardAt(engine) ?? -Infinity)
     engine.health = afterProbe(engine.health, result, limit, isHeld, clock.now())
-    const { ready } = engine.health
+    const { ready, network } = engine.health
     this.#schedule(engine, ready && !wasReady)
     if (ready !== wasReady) onChange(id, ready ? 'ready' : 'unready')
+    if (network !== undefined && network.connected !== before)
+      onChange(id, network.connected ? 'connected' : 'disconnected')
   }
 
   /** Monotonic ms at which anything came back from another engine that once answered; undefined without one. */

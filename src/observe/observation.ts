@@ -13,6 +13,15 @@ export interface EngineLabels {
   readonly forwarded: boolean
 }
 
+/** An engine's own word on whether it reaches its network: through the tunnel, where it sits behind one. */
+export interface NetworkWord {
+  readonly connected: boolean
+  /** Unix ms at which it first said so without saying otherwise since. */
+  readonly since: number
+  /** Unix ms at which it last said so. */
+  readonly at: number
+}
+
 /** What probing has shown of one running engine. */
 export interface EngineHealth {
   /** The latest verdict: it answers. */
@@ -28,6 +37,8 @@ export interface EngineHealth {
   readonly lastError: string
   /** Unix ms since which probes fail on our own side, so that nothing may be concluded about the engine. */
   readonly blindSince?: number | undefined
+  /** Its last word; undefined while it never said any, as builds that do not know the question never do. */
+  readonly network?: NetworkWord | undefined
 }
 
 /** A running container that is no VPN node of the spec, though an engine sits in its network. */

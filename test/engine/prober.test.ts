@@ -5,6 +5,8 @@ import { type ProbeTarget, startProber } from '../../src/engine/prober.ts'
 import { makeVirtualClock } from '../sim/virtual-clock.ts'
 
 const READY: ProbeResult = { kind: 'ready' }
+const CONNECTED: ProbeResult = { kind: 'ready', connected: true }
+const CUT_OFF: ProbeResult = { kind: 'ready', connected: false }
 const REFUSED: ProbeResult = { kind: 'failed', message: 'refused', silent: false }
 const SILENT: ProbeResult = { kind: 'failed', message: 'no whole answer in time', silent: true }
 const BLIND: ProbeResult = { kind: 'blind', message: 'EMFILE' }
@@ -21,7 +23,7 @@ afterEach(async () => {
 function world(concurrency?: number) {
   const clock = makeVirtualClock()
   const says = new Map<string, ProbeResult | 'hang'>()
-  const asked: { url: string; at: number }[] = []
+  const asked: { url: string; at: number; network: boolean | undefined }[] = []
   const changes: string[] = []
   let underWay = 0
   let mostUnderWay = 0
@@ -31,7 +33,7 @@ function world(concurrency?: number) {
     concurrency,
     onChange: (container, change) => changes.push(`${container} ${change}`),
     probe: async (url, call) => {
-      asked.push({ url, at: clock.monotonic() })
+      asked.push({ url, at: clock.monotonic(), network: call.asksNetwork })
       mostUnderWay = Math.max(mostUnderWay, ++underWay)
       try {
         const say = says.get(url) ?? READY
@@ -279,6 +281,74 @@ describe('the prober', () => {
     await clock.advance(10_000)
     expect(mostUnderWay()).toBe(4)
     expect(health('a').ready).toBe(true)
+  })
+
+  describe('asks an engine about its network', () => {
+    test('with every third probe once it is ready, and never unless told to', async () => {
+      const { clock, prober, target, asked, say } = world()
+      for (const name of ['a', 'b', 'c']) say(name, name === 'b' ? REFUSED : CONNECTED)
+      prober.setTargets([
+        target('a', { network: 'seldom' }),
+        target('b', { network: 'seldom' }),
+        target('c'),
+      ])
+      await clock.advance(100_000)
+      const asks = (name: string) =>
+        asked.filter(({ url }) => url === `http://${name}`).map(({ network }) => network === true)
+      expect(asks('a').slice(0, 8)).toEqual([false, true, false, false, true, false, false, true])
+      expect(asks('b')).not.toContain(true)
+      expect(asks('c')).not.toContain(true)
+    })
+
+    test('at once, and with every probe, while something is in doubt', async () => {
+      const { clock, prober, target, asked, say } = world()
+      say('a', CONNECTED)
+      prober.setTargets([target('a', { network: 'seldom' })])
+      await clock.advance(21_000)
+      asked.length = 0
+      prober.setTargets([target('a', { network: 'often' })])
+      await clock.advance(1)
+      expect(asked).toMatchObject([{ network: true }])
+      prober.setTargets([target('a', { network: 'often' })])
+      await clock.advance(20_000)
+      expect(asked.length).toBeLessThan(7)
+      expect(asked.every(({ network }) => network)).toBe(true)
+    })
+
+    test('keeps since when it says so and when it last did, and wakes when it says otherwise', async () => {
+      const { clock, prober, target, health, say, changes } = world()
+      say('a', CONNECTED)
+      prober.setTargets([target('a', { network: 'often' })])
+      await clock.advance(30_000)
+      const first = health('a').network
+      expect(first).toMatchObject({ connected: true })
+      expect((first?.at ?? 0) - (first?.since ?? 0)).toBeGreaterThanOrEqual(20_000)
+      say('a', CUT_OFF)
+      await clock.advance(5_000)
+      const second = health('a').network
+      expect(second).toMatchObject({ connected: false, since: second?.at })
+      await clock.advance(10_000)
+      expect(health('a')).toMatchObject({ ready: true, network: { since: second?.since } })
+      expect(changes).toEqual(['a ready', 'a connected', 'a disconnected'])
+    })
+
+    test('I9: silence, errors and builds that do not know the question take no word back', async () => {
+      const { clock, prober, target, health, say, changes } = world()
+      say('a', READY)
+      prober.setTargets([target('a', { network: 'often' })])
+      await clock.advance(30_000)
+      expect(health('a').network).toBeUndefined()
+      say('a', CONNECTED)
+      await clock.advance(10_000)
+      const word = health('a').network
+      for (const result of [READY, REFUSED, BLIND]) {
+        say('a', result)
+        await clock.advance(10_000)
+      }
+      expect(health('a').network).toMatchObject({ connected: true, since: word?.since })
+      expect(health('a').network?.at).toBeLessThanOrEqual((word?.at ?? 0) + 5_000)
+      expect(changes).not.toContain('a disconnected')
+    })
   })
 
   test('does nothing any more once closed', async () => {
