@@ -3,7 +3,7 @@
  * changes the world in the tick in which it is issued, and stops the process where it was told to.
  */
 import { Agent, type ClientRequest } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { listenToHarness, machineNow, report } from './preload/channel.ts'
 import type { Failpoint, Order } from './preload/messages.ts'
 import { stepWallClock } from './preload/wall-clock.ts'
@@ -52,6 +52,16 @@ inside.addRequest = function (this: AgentInside, request, options, ...more) {
   }
   addRequest.call(this, request, options, ...more)
 }
+
+/** What a mark looks like on its way to Redis: an argument of its own. */
+const MARK = /\r\n(?:draining|failed)\r\n/
+
+const { write } = Socket.prototype
+Socket.prototype.write = function (this: Socket, chunk: unknown, ...more: []) {
+  if (armed !== undefined && MARK.test(String(chunk)) && takePoint('REDIS mark')?.at === 'send')
+    stopHere('REDIS mark')
+  return write.call(this, chunk as string, ...more)
+} as typeof write
 
 function obey(order: Order): void {
   if (order.kind === 'step') {

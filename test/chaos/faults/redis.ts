@@ -2,12 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { StartedRedis } from '../../harness/redis.ts'
 import type { Fault, Scene, Struck } from '../fault.ts'
 
-/** Leader's work while a server is away: it must not be done later than its lease allows. */
+/** Work for a leader while a server is away, soon and late: it must not be done later than its lease allows. */
 async function passTime({ churn, random }: Scene, ms: number): Promise<void> {
-  const killAt = random.int(0, ms)
-  await sleep(killAt)
+  const soon = random.int(0, ms / 2)
+  const late = random.int(ms / 2, ms)
+  await sleep(soon)
   await churn.killEngine()
-  await sleep(ms - killAt)
+  await sleep(late - soon)
+  await churn.killEngine()
+  await sleep(ms - late)
 }
 
 async function restartEmpty(scene: Scene): Promise<Struck> {
@@ -50,7 +53,7 @@ function leaseServersDown(name: string, count: 1 | 2): Fault {
       const { leases } = stage.servers
       const first = random.int(0, leases.length - 1)
       const down = Array.from({ length: count }, (_, i) => leases[(first + i) % leases.length])
-      const ms = random.int(stage.timing.ttlMs, 3 * stage.timing.ttlMs)
+      const ms = random.int(2 * stage.timing.ttlMs, 4 * stage.timing.ttlMs)
       const isFrozen = random.chance(0.5)
       const each = async (act: (server: StartedRedis) => unknown) => {
         for (const server of down) if (server !== undefined) await act(server)

@@ -1,11 +1,11 @@
-/** Where a process stops itself, on its way to the Docker daemon or back. */
+/** Where a process stops itself, on its way to the Docker daemon or back, or to the store. */
 export interface Failpoint {
   /**
    * `issue`: in the tick in which the call is handed to node, right behind the guard. `send`: when it has a socket,
    * before its first byte is written. `answer`: when the daemon has answered, before anybody is told.
    */
   readonly at: 'issue' | 'send' | 'answer'
-  /** Of `POST /containers/create?name=a`, without the API version. */
+  /** Of `POST /containers/create?name=a`, without the API version; a mark that goes to the store is `REDIS mark`. */
   readonly line: string
   /** 1 is the first call that matches from now on. */
   readonly nth: number
