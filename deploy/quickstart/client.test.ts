@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { followEvents, readPicture } from './client.ts'
+import { makeGuide } from './guide.ts'
 
 async function serve(onRequest: RequestListener): Promise<AsyncDisposable & { url: string }> {
   const server = createServer(onRequest).listen(0, '127.0.0.1')
@@ -32,7 +33,11 @@ test('events cut anywhere by the network come whole, once each, and go on behind
   })
   const stop = new AbortController()
   const seen: number[] = []
-  for await (const { sequence } of followEvents(server.url, 0, stop.signal)) {
+  for await (const { sequence } of followEvents(
+    makeGuide(() => [server.url]),
+    0,
+    stop.signal,
+  )) {
     seen.push(sequence)
     if (sequence === 3) stop.abort()
   }
@@ -47,10 +52,54 @@ test('events from before this start are not told again', async () => {
   })
   const stop = new AbortController()
   const since = Date.parse('2025-06-01')
-  for await (const { sequence } of followEvents(server.url, since, stop.signal)) {
+  for await (const { sequence } of followEvents(
+    makeGuide(() => [server.url]),
+    since,
+    stop.signal,
+  )) {
     expect(sequence).toBe(2)
     stop.abort()
   }
+})
+
+test('events go on from another server when the first is given up, and each is told once', async () => {
+  await using silent = await serve((_, response) => {
+    response.writeHead(200)
+    response.write(frame(1))
+  })
+  const asked: unknown[] = []
+  await using other = await serve((request, response) => {
+    asked.push(request.headers['last-event-id'])
+    response.end(frame(2))
+  })
+  const guide = makeGuide(() => [silent.url, other.url])
+  const stop = new AbortController()
+  const seen: number[] = []
+  for await (const { sequence } of followEvents(guide, 0, stop.signal)) {
+    seen.push(sequence)
+    if (sequence === 1) guide.turn()
+    else stop.abort()
+  }
+  expect(seen).toEqual([1, 2])
+  expect(asked).toEqual(['1'])
+})
+
+test('after the store has lost its memory and counts anew, only what is new is told', async () => {
+  let numbering = 'first'
+  const [early, late] = ['2026-01-01T00:00:05.000Z', '2026-01-01T00:00:09.000Z']
+  await using server = await serve((_, response) => {
+    response.writeHead(200)
+    response.end(numbering === 'first' ? frame(41, early) : frame(1, early) + frame(2, late))
+    numbering = 'second'
+  })
+  const stop = new AbortController()
+  const seen: number[] = []
+  const guide = makeGuide(() => [server.url])
+  for await (const { sequence } of followEvents(guide, 0, stop.signal, () => numbering)) {
+    seen.push(sequence)
+    if (sequence === 2) stop.abort()
+  }
+  expect(seen).toEqual([41, 2])
 })
 
 test('a server that does not answer, or answers nonsense, gives no picture', async () => {

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EngineView, EventView, FleetView } from '../../src/api/view.ts'
+import type { Guide } from './guide.ts'
 import type { Picture } from './progress.ts'
 
 /** Longer than the server's own heartbeat, so that only a dead connection is given up. */
 const silenceMs = 40_000
 
 /** What the server says now; undefined while it does not answer. */
-export async function readPicture(url: string): Promise<Picture | undefined> {
+export async function readPicture(url: string, timeoutMs = 5_000): Promise<Picture | undefined> {
+  const signal = AbortSignal.timeout(timeoutMs)
   try {
     const [fleets, engines] = await Promise.all([
-      items<FleetView>(`${url}/v1/fleets`),
-      items<EngineView>(`${url}/v1/engines`),
+      items<FleetView>(`${url}/v1/fleets`, signal),
+      items<EngineView>(`${url}/v1/engines`, signal),
     ])
     return { fleets, engines }
   } catch {
@@ -18,18 +20,29 @@ export async function readPicture(url: string): Promise<Picture | undefined> {
   }
 }
 
-/** Events since `sinceMs` as they happen, for ever: reconnects, and goes on behind the last one seen. */
+/**
+ * Events since `sinceMs` as they happen, for ever: reconnects, to another server where the guide says so, and goes on
+ * behind the last one seen. A store that has lost its memory counts anew: `numbering` is another one then.
+ */
 export async function* followEvents(
-  url: string,
+  guide: Guide,
   sinceMs: number,
   signal: AbortSignal,
+  numbering: () => unknown = () => undefined,
 ): AsyncGenerator<EventView> {
-  let last = 0
+  let last = { sequence: 0, atMs: sinceMs, of: numbering() }
+  let fromMs = sinceMs
   while (!signal.aborted) {
     try {
-      for await (const event of oneStream(url, last, signal)) {
-        last = event.sequence
-        if (Date.parse(event.at) >= sinceMs) yield event
+      if (last.of !== numbering()) {
+        fromMs = last.atMs + 1
+        last = { ...last, sequence: 0, of: numbering() }
+      }
+      const until = AbortSignal.any([signal, guide.turned()])
+      for await (const event of oneStream(guide.url(), last.sequence, until)) {
+        const atMs = Date.parse(event.at)
+        last = { ...last, sequence: event.sequence, atMs: Math.max(last.atMs, atMs) }
+        if (atMs >= fromMs) yield event
       }
     } catch {
       // The server is starting, stopping or gone; whoever called knows which.
@@ -62,8 +75,8 @@ async function* oneStream(url: string, after: number, signal: AbortSignal) {
   }
 }
 
-async function items<Item>(url: string): Promise<readonly Item[]> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) })
+async function items<Item>(url: string, signal: AbortSignal): Promise<readonly Item[]> {
+  const response = await fetch(url, { signal })
   if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`)
   return ((await response.json()) as { items: readonly Item[] }).items
 }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import type Docker from 'dockerode'
 import { requireDocker } from '../setup/docker.ts'
 import type { Say } from '../setup/root.ts'
@@ -11,7 +11,7 @@ export async function takeDown(say: Say): Promise<void> {
   const seat = findSeat()
   await requireDocker(seat)
   const run = livingRun()
-  for (const pid of [run?.quickstart, run?.server]) {
+  for (const pid of [run?.quickstart, ...(run?.children ?? [])]) {
     if (pid === undefined) continue
     say(`Ending process ${pid}`)
     await endProcess(pid)
@@ -20,8 +20,9 @@ export async function takeDown(say: Say): Promise<void> {
   await removeContainers(seat.client, [`acefleet.instance=${demo.instance}`], say)
   const labels = Object.entries(demo.label).map(([key, value]) => `${key}=${value}`)
   await removeContainers(seat.client, labels, say)
-  await removeImages(seat.client, say)
-  for (const path of [demo.dataDir, demo.logFile]) {
+  if (!demo.keepsImages) await removeImages(seat.client, say)
+  const logs = [demo.logFile, demo.redisLog, ...demo.replicaLogs]
+  for (const path of [demo.dataDir, demo.redisDir, ...logs].filter(existsSync)) {
     say(`Removing ${path}`)
     rmSync(path, { recursive: true, force: true })
   }

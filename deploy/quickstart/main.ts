@@ -2,60 +2,87 @@ import { parseArgs } from 'node:util'
 import { buildStandIns } from '../../test/standins/build.ts'
 import { runCommand, say, setUp } from '../setup/main.ts'
 import { SetupError } from '../setup/setup-error.ts'
+import type { Crew } from './crew.ts'
 import { takeDown } from './down.ts'
 import { startGluetuns } from './gluetuns.ts'
-import { endProcess, forgetRun, livingRun, writeRun } from './run-file.ts'
+import { startHa } from './ha.ts'
+import { startPlain } from './plain.ts'
+import {
+  endProcess,
+  forgetRun,
+  type LivingRun,
+  livingRun,
+  type Mode,
+  writeRun,
+} from './run-file.ts'
 import { makeScreen } from './screen.ts'
-import { startServer } from './server.ts'
 import { watch } from './watch.ts'
 
 const usage = `npm run quickstart             brings up the demo fleet of specs/demo.yaml and shows what happens to it
-npm run quickstart -- --down   removes all that it made, and nothing else`
+npm run quickstart -- --ha     the same under three replicas of acefleet, with a Redis of its own
+npm run quickstart -- --down   removes all that either made, and nothing else`
 
 await runCommand(async () => {
-  const { down, help } = readArguments()
+  const { down, ha, help } = readArguments()
   if (help) console.log(usage)
   else if (down) await takeDown(say)
-  else return bringUp()
+  else return bringUp(ha ? 'ha' : 'plain')
   return 0
 })
 
-function readArguments(): { readonly down: boolean; readonly help: boolean } {
+function readArguments() {
   const flag = { type: 'boolean', default: false } as const
   try {
-    const { values } = parseArgs({ options: { down: flag, help: { ...flag, short: 'h' } } })
+    const options = { down: flag, ha: flag, help: { ...flag, short: 'h' } } as const
+    const { values } = parseArgs({ options })
+    if (values.down && values.ha) throw new Error('--down takes down either: leave --ha out')
     return values
   } catch (error) {
     throw new SetupError(`${(error as Error).message}\n${usage}`)
   }
 }
 
-async function bringUp(): Promise<number> {
+async function bringUp(mode: Mode): Promise<number> {
   const earlier = livingRun()
-  if (earlier?.quickstart !== undefined) {
-    throw new SetupError(
-      `The quickstart is running already (process ${earlier.quickstart}), at ${earlier.url}. To see what it sees: ACEFLEET_SERVER=${earlier.url} npx acefleet get engines -w`,
-    )
-  }
-  const docker = await setUp()
+  refuseSecond(earlier, mode)
+  // From now on another quickstart knows of this one, and who comes after it of what the last one left behind.
+  const leftovers = earlier?.children ?? []
+  writeRun({ mode, url: '', children: leftovers })
+  const docker = await setUp({ redis: mode === 'ha' })
   const images = await buildStandIns({
     docker,
     onProgress: (line) => line.endsWith('is there') || say(line),
   })
   await startGluetuns(docker, images.gluetun, say)
-  if (earlier?.server !== undefined) {
-    say(`Ending the acefleet that an earlier quickstart left behind (process ${earlier.server})`)
-    await endProcess(earlier.server)
+  for (const pid of leftovers) {
+    say(`Ending what an earlier quickstart left behind (process ${pid})`)
+    await endProcess(pid)
   }
   const stop = interruption()
-  const server = await startServer(say)
-  writeRun({ quickstart: process.pid, server: server.pid, url: server.url })
+  const screen = makeScreen(process.stdout)
+  const tell = (line: string) => screen.print(`▸ ${line}`)
+  const crew: Crew =
+    mode === 'ha' ? await startHa({ docker, tell, onPids: () => record() }) : await startPlain(tell)
+  const record = () => writeRun({ mode, url: crew.urls()[0] ?? '', children: crew.pids() })
+  record()
   try {
-    return await watch(server, makeScreen(process.stdout), stop)
+    return await watch(crew, screen, stop)
   } finally {
-    await server.stop()
+    await crew.stop()
     forgetRun()
   }
+}
+
+/** Either mode looks after the same fleet. */
+function refuseSecond(earlier: LivingRun | undefined, mode: Mode): void {
+  if (earlier?.quickstart === undefined) return
+  const where = earlier.url === '' ? 'is starting' : `runs at ${earlier.url}`
+  const name = earlier.mode === 'ha' ? 'The quickstart with --ha' : 'The quickstart'
+  throw new SetupError(
+    earlier.mode === mode
+      ? `${name} ${where} already (process ${earlier.quickstart}). To see what it sees: ACEFLEET_SERVER=${earlier.url} npx acefleet get engines -w`
+      : `${name} ${where} (process ${earlier.quickstart}), and looks after the same fleet. End it with Ctrl-C first: the engines run on, and are taken over.`,
+  )
 }
 
 /** Aborted by the first signal, or when nobody reads what is printed any more. */

@@ -16,9 +16,10 @@ function fleet(over: Partial<FleetView> = {}): FleetView {
     name: 'demo',
     generation: 1,
     specHash: 'h',
+    documentHash: 'd',
     source: 'specs/demo.yaml',
     acceptedAt: since,
-    leader: 'me',
+    leader: 'me:1',
     epoch: 1,
     leaseMs: null,
     leading: true,
@@ -65,6 +66,7 @@ test('a fleet whose engines are all there, ready and up to date has converged', 
 
 test.each<[string, Partial<FleetView>, readonly EngineView[]]>([
   ['no status yet', { replicas: null, ready: null, updated: null, conditions: [] }, []],
+  ['nobody to look after it', { leader: null, epoch: null, leaseMs: null }, both],
   ['an engine that is not ready', { ready: 1 }, both],
   ['an engine of the old spec', { updated: 1 }, both],
   ['an engine that is still on its way out', {}, [...both, engine('2', { phase: 'Draining' })]],
@@ -95,6 +97,11 @@ test('the progress says how many are ready, which are awaited, and what stands i
   expect(progressLine({ fleets: [fleet({ ready: 1, conditions })], engines })).toBe(
     'demo: 1 of 2 ready · demo.1 (Starting) · ImageMissing: no such image',
   )
+})
+
+test('the progress says when nobody leads', () => {
+  const picture = { fleets: [fleet({ leader: null })], engines: both }
+  expect(progressLine(picture)).toBe('demo: 2 of 2 ready · nobody leads')
 })
 
 test('an edit that was refused is told of a fleet that has converged on the spec before', () => {

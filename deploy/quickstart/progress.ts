@@ -10,12 +10,13 @@ export interface Picture {
 /** Conditions that tell of progress, not of trouble. */
 const calm = new Set(['Ready', 'Reconciling'])
 
-/** Whether every fleet is as its spec says. */
+/** Whether every fleet is as its spec says, by somebody who looks after it. */
 export function isConverged({ fleets, engines }: Picture): boolean {
   return (
     fleets.length > 0 &&
     fleets.every(
-      ({ name, replicas, ready, updated, conditions }) =>
+      ({ name, leader, replicas, ready, updated, conditions }) =>
+        leader !== null &&
         replicas !== null &&
         ready === replicas &&
         updated === replicas &&
@@ -30,12 +31,13 @@ export function isConverged({ fleets, engines }: Picture): boolean {
 export function progressLine({ fleets, engines }: Picture): string {
   if (fleets.length === 0) return `Waiting for a good fleet in ${demo.spec}`
   return fleets
-    .map(({ name, ready, replicas, conditions }) => {
+    .map(({ name, leader, ready, replicas, conditions }) => {
       const awaited = engines
         .filter((engine) => engine.fleet === name && (!engine.ready || !engine.updated))
         .map((engine) => `${engine.name} (${engine.phase})`)
       const count = `${name}: ${ready ?? 0} of ${replicas ?? '?'} ready`
-      const parts = [count, awaited.join(', '), ...troublesOf(conditions)]
+      const led = leader === null ? 'nobody leads' : ''
+      const parts = [count, awaited.join(', '), led, ...troublesOf(conditions)]
       return parts.filter((part) => part !== '').join(' · ')
     })
     .join(' | ')

@@ -1,16 +1,28 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { demo } from './demo.ts'
 
-/** Who runs: the quickstart, and the acefleet that it started. */
+export type Mode = 'plain' | 'ha'
+
+/** Who runs: the quickstart, and what it started. */
 export interface Run {
   readonly quickstart: number
-  readonly server: number
+  readonly mode: Mode
+  /** acefleet and Redis. */
+  readonly children: readonly number[]
+  /** Where acefleet answers; empty until it was started. */
   readonly url: string
 }
 
-export function writeRun(run: Run): void {
-  writeFileSync(demo.runFile, JSON.stringify(run))
+/** What is alive of a run. */
+export interface LivingRun extends Omit<Run, 'quickstart'> {
+  readonly quickstart: number | undefined
+}
+
+export function writeRun(run: Omit<Run, 'quickstart'>): void {
+  mkdirSync(dirname(demo.runFile), { recursive: true })
+  writeFileSync(demo.runFile, JSON.stringify({ quickstart: process.pid, ...run }))
 }
 
 export function forgetRun(): void {
@@ -18,19 +30,24 @@ export function forgetRun(): void {
 }
 
 /** What is alive of the latest run. A number that the system has given to another program since counts as dead. */
-export function livingRun(): { quickstart?: number; server?: number; url: string } | undefined {
+export function livingRun(): LivingRun | undefined {
   try {
     const run = JSON.parse(readFileSync(demo.runFile, 'utf8')) as Run
+    const isQuickstart = commandOf(run.quickstart).includes('deploy/quickstart')
     return {
-      url: run.url,
-      ...(commandOf(run.quickstart).includes('deploy/quickstart') && {
-        quickstart: run.quickstart,
-      }),
-      ...(commandOf(run.server).includes(demo.dataDir) && { server: run.server }),
+      ...run,
+      quickstart: isQuickstart ? run.quickstart : undefined,
+      children: run.children.filter((pid) => isChild(commandOf(pid))),
     }
   } catch {
     return undefined
   }
+}
+
+/** Whether a command line, its words parted by NUL, is of something that the quickstart starts. */
+function isChild(command: string): boolean {
+  const isAcefleet = command.includes(`\0--instance\0${demo.instance}\0`)
+  return isAcefleet || command.includes(demo.redisDir)
 }
 
 /** Asks a process to end and waits for it; after the grace it is killed. */

@@ -1,5 +1,7 @@
 /** What a terminal shows: lines that stay, and below them one that is rewritten. */
 export interface Screen {
+  /** Whether the status may change all the time. */
+  readonly isLive: boolean
   /** A line that stays. */
   print(text: string): void
   /** What is awaited now; empty when nothing is. Without a terminal it is printed whenever it changes. */
@@ -10,6 +12,7 @@ export function makeScreen(out: NodeJS.WriteStream): Screen {
   const clear = '\r\u001b[K'
   let shown = ''
   return {
+    isLive: out.isTTY,
     print: (text) => {
       out.write(out.isTTY ? `${clear}${text}\n${shown}` : `${text}\n`)
     },

@@ -3,49 +3,64 @@ import type { EngineView, EventView } from '../../src/api/view.ts'
 import { engineColumns } from '../../src/cli/columns.ts'
 import { printTable, shownColumns } from '../../src/cli/table.ts'
 import { followEvents, readPicture } from './client.ts'
+import type { Crew } from './crew.ts'
 import { demo } from './demo.ts'
+import { type Guide, makeGuide } from './guide.ts'
 import { isConverged, type Picture, progressLine, troubles } from './progress.ts'
 import type { Screen } from './screen.ts'
-import type { Server } from './server.ts'
 
-/** How often the server is asked how far it is. */
-const pollMs = 500
+/** How often acefleet is asked how far it is. */
+const pollMs = 400
 
-/** Shows events as they happen, what is awaited, and each time the fleet has converged its table. Ends with the server or the signal. */
-export async function watch(server: Server, screen: Screen, stop: AbortSignal): Promise<number> {
+interface Watch {
+  readonly crew: Crew
+  readonly guide: Guide
+  readonly screen: Screen
+  readonly signal: AbortSignal
+}
+
+/** Shows events as they happen, what is awaited, and each time the fleet has converged its table. Ends with the crew or the signal. */
+export async function watch(crew: Crew, screen: Screen, stop: AbortSignal): Promise<number> {
   const end = new AbortController()
   const signal = AbortSignal.any([stop, end.signal])
-  const crashed = server.ended.then(() => {
-    if (!signal.aborted) end.abort()
+  let lastWords = ''
+  void crew.ended.then((words) => {
+    lastWords = words
+    end.abort()
   })
-  await Promise.all([showEvents(server, screen, signal), showProgress(server, screen, signal)])
+  const all = { crew, guide: makeGuide(crew.urls), screen, signal }
+  await Promise.all([showEvents(all), showProgress(all)])
   screen.status('')
   if (!stop.aborted) {
-    await crashed
-    screen.print(`✗ acefleet has ended. Its last words (${demo.logFile}):\n${server.lastWords()}`)
+    screen.print(`✗ ${lastWords}`)
     return 1
   }
-  screen.print('▸ Stopping acefleet; the engines go on running.')
+  screen.print(`▸ ${crew.farewell}`)
   screen.print('  npm run quickstart             takes them over again')
+  screen.print('  npm run quickstart -- --ha     … with three replicas')
   screen.print('  npm run quickstart -- --down   removes them, the VPN nodes and the data')
   return 0
 }
 
-async function showEvents(server: Server, screen: Screen, signal: AbortSignal): Promise<void> {
-  for await (const event of followEvents(server.url, Date.now(), signal)) {
+async function showEvents({ crew, guide, screen, signal }: Watch): Promise<void> {
+  for await (const event of followEvents(guide, Date.now(), signal, crew.numbering)) {
     screen.print(eventLine(event))
   }
 }
 
-async function showProgress(server: Server, screen: Screen, signal: AbortSignal): Promise<void> {
+async function showProgress({ crew, guide, screen, signal }: Watch): Promise<void> {
   let shown: string | undefined
+  let hasAnswered = false
   while (!signal.aborted) {
-    const picture = await readPicture(server.url)
+    const picture = await readPicture(guide.url(), crew.patienceMs)
+    if (picture !== undefined) await crew.look(picture)
+    else if (hasAnswered) guide.turn()
+    hasAnswered ||= picture !== undefined
     if (picture !== undefined && isConverged(picture)) {
-      screen.status('')
-      const next = convergedText(picture)
+      screen.status(screen.isLive ? crew.brief(picture) : '')
+      const next = convergedText(crew, picture)
       if (next.key !== shown) screen.print(next.text)
-      if (shown === undefined) screen.print(invitation(server.url, picture))
+      if (shown === undefined) screen.print(invitation(guide.url(), crew, picture))
       shown = next.key
     } else {
       screen.status(picture ? progressLine(picture) : 'Waiting for acefleet to answer')
@@ -55,12 +70,16 @@ async function showProgress(server: Server, screen: Screen, signal: AbortSignal)
 }
 
 /** The table and what stands in the way; `key` changes when either does, the passing of time aside. */
-function convergedText(picture: Picture): { readonly key: string; readonly text: string } {
-  const notes = troubles(picture).map((each) => `! ${each}\n`)
+function convergedText(
+  crew: Crew,
+  picture: Picture,
+): { readonly key: string; readonly text: string } {
+  const trouble = troubles(picture).map((each) => `! ${each}\n`)
+  const notes = crew.notes(picture).map((each) => `${each}\n`)
   const containers = picture.engines.map(({ name, containerId }) => `${name} ${containerId}`)
   return {
-    key: [...containers, ...notes].join(),
-    text: `\n${engineTable(picture.engines)}${notes.join('')}`,
+    key: [...containers, ...trouble].join(),
+    text: `\n${engineTable(picture.engines)}${[...notes, ...trouble].join('')}`,
   }
 }
 
@@ -77,7 +96,8 @@ function eventLine({ at, reason, slot, vpn, message, type }: EventView): string 
 }
 
 /** What to try next. */
-function invitation(url: string, { engines, fleets }: Picture): string {
+function invitation(url: string, crew: Crew, picture: Picture): string {
+  const { engines, fleets } = picture
   const isDefault = url.endsWith(`:${demo.firstPort}`)
   const npx = `${isDefault ? '' : `ACEFLEET_SERVER=${url} `}npx acefleet`
   const engine = engines.find(({ address, port }) => address !== null && port !== null)
@@ -88,12 +108,12 @@ function invitation(url: string, { engines, fleets }: Picture): string {
     ...(engine === undefined
       ? []
       : [`  http://${engine.address}:${engine.port}/webui/api/service?method=get_version`]),
+    'To edit',
+    `  ${demo.spec}: replicas, image, maxStreams, a node's cordon; it converges within seconds`,
     'To type, in another terminal here',
     `  ${npx} get engines -w`,
     `  ${npx} describe fleet ${fleets[0]?.name}`,
-    `  docker rm -f ${engine?.name}   and see it replaced`,
-    'To edit',
-    `  ${demo.spec}: replicas, image, maxStreams, a node's cordon; it converges within seconds`,
+    ...crew.invitation(picture),
     'Ctrl-C ends acefleet and leaves the engines running. What happens to the fleet:',
   ].join('\n')
 }

@@ -1,11 +1,14 @@
 import type Docker from 'dockerode'
 import { ensureCompose } from './compose.ts'
 import { ensureDocker } from './docker.ts'
+import { ensureRedis } from './redis.ts'
 import { findSeat } from './seat.ts'
 
 export interface SetUpOptions {
   /** Also Compose, as plugin or program. */
   readonly compose?: boolean | undefined
+  /** Also the program redis-server. */
+  readonly redis?: boolean | undefined
 }
 
 /** Where a daemon that set-up itself started writes its log. */
@@ -21,6 +24,7 @@ export async function setUp(options: SetUpOptions = {}): Promise<Docker> {
   const seat = findSeat()
   await ensureDocker(seat, daemonLog, say)
   if (options.compose === true) ensureCompose(say)
+  if (options.redis === true) ensureRedis(say)
   return seat.client
 }
 

@@ -13,9 +13,11 @@ const commandTimeoutMs = 170_000
 /** Runs a program and returns its stdout; fails with all that it printed. */
 export async function run(
   [program = '', ...args]: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string | undefined>> = {},
+  cwd = '.',
 ): Promise<string> {
-  const options = { timeout: commandTimeoutMs, env: { ...process.env, ...env }, maxBuffer: 1 << 26 }
+  const variables = { ...process.env, ...env }
+  const options = { timeout: commandTimeoutMs, env: variables, cwd, maxBuffer: 1 << 26 }
   const { stdout } = await promisify(execFile)(program, args, options)
   return stdout
 }

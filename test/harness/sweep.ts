@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import Docker from 'dockerode'
 
 /** By these labels the tests' containers are known; their values carry the pid of the process that made them. */
-const LABELS = ['acefleet.instance', 'acefleet.test']
+const LABELS = ['acefleet.instance', 'acefleet.test', 'acefleet.quickstart']
 const MADE_BY = /^test-t(\d+)x\d+$/
 
 /** Vitest's global set-up: removes what killed test processes left behind, and nothing of living ones. */
