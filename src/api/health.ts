@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { readStanding, type StandingParts } from './standing.ts'
+import { leadView } from './view.ts'
 
 export interface HealthParts extends StandingParts {
   readonly metrics: Pick<Metrics, 'print'>
@@ -22,9 +23,8 @@ export function makeHealth(parts: HealthParts): Hono {
   const { control, metrics } = parts
   const app = new Hono()
   const leaderOf = (fleet: string): FleetLeader => {
-    const leadership = control.leadership(fleet)
-    const { holder: leader = null, epoch = null, leaseMs = null, isSelf = false } = leadership ?? {}
-    return { fleet, leader, epoch, leaseMs, isSelf }
+    const { leading: isSelf, ...lead } = leadView(control.leadership(fleet))
+    return { fleet, ...lead, isSelf }
   }
 
   // Liveness: this very answer. Anything more would have a supervisor restart us for Docker's faults.

@@ -6,7 +6,7 @@ import type { Recorder } from '../telemetry/recorder.ts'
 import { readCatalog, requireEngine, requireFleet, requireVpn } from './catalog.ts'
 import type { Controller } from './controller.ts'
 import { guardMutations } from './guard.ts'
-import { Problem } from './problem.ts'
+import { Problem, storeReason } from './problem.ts'
 import { fleetQuery, noQuery, type QuerySchema, readQuery } from './query.ts'
 
 export interface MutationParts {
@@ -36,7 +36,7 @@ async function refuseBody(context: Context): Promise<void> {
 /** Nobody knows whether a request reached a store that gave no answer; all of them may be sent again. */
 function notTakenDown(error: unknown): unknown {
   if (!(error instanceof StoreUnavailable)) return error
-  const detail = `the request may not have been taken down: the store does not answer (${error.message}). Send it again when it does; twice does no harm`
+  const detail = `the request may not have been taken down: the store does not answer (${storeReason(error)}). Send it again when it does; twice does no harm`
   return new Problem(503, detail, { cause: error })
 }
 

@@ -36,11 +36,17 @@ export class Problem extends Error {
   }
 }
 
+/** Why the store does not answer, to go behind words that say that it does not. */
+export function storeReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.replace(/^store unavailable: /, '')
+}
+
 /** The problem that any thrown value means; undefined when it is a bug of ours, to be logged. */
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error
   if (error instanceof StoreUnavailable) {
-    return new Problem(503, `the store does not answer: ${error.message}`, { cause: error })
+    return new Problem(503, `the store does not answer: ${storeReason(error)}`, { cause: error })
   }
   if (error instanceof DockerError) {
     return new Problem(503, `Docker does not answer: ${error.message}`, { cause: error })

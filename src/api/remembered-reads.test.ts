@@ -187,12 +187,12 @@ describe('what is remembered', () => {
     await expect(reads.begin().readFleet('f1', 1)).resolves.toBeDefined()
   })
 
-  it('is no older than 10 s where nobody asks', async () => {
+  it('is no older than 5 s where nobody asks', async () => {
     const done = new AbortController()
     const following = fixture.reads.follow(done.signal)
     await fixture.clock.advance(1)
     await fixture.publishDemo()
-    await fixture.clock.advance(10_000)
+    await fixture.clock.advance(5_000)
     isAway = true
     await fixture.clock.advance(30_000)
     const { body } = await fixture.get('/v1/engines')

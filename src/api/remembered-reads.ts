@@ -3,9 +3,10 @@ import { DEFAULT_EVENTS } from '../store/limits.ts'
 import type { EventQuery, FleetMemory, Store } from '../store/store.ts'
 import type { FleetEvent } from '../telemetry/event.ts'
 import type { Clock } from '../time/clock.ts'
+import { storeReason } from './problem.ts'
 
 /** How often all is read that nobody may have asked for: what is remembered is no older when the store goes, ms. */
-const REFRESH_MS = 10_000
+const REFRESH_MS = 5_000
 /** More fleets than one process looks after. */
 const MAX_FLEETS = 200
 
@@ -102,7 +103,7 @@ export function rememberReads(store: StoreReads, clock: Clock): RememberedReads 
         const last = recall()
         if (last === undefined) throw error
         oldest = Math.min(oldest ?? last.at, last.at)
-        reason = error.message
+        reason = storeReason(error)
         return last.answer
       }
     }

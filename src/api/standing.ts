@@ -1,6 +1,7 @@
 import type { Measures } from '../telemetry/gauges.ts'
 import { type Catalog, readCatalog } from './catalog.ts'
 import type { Controller } from './controller.ts'
+import { storeReason } from './problem.ts'
 import type { RememberedReads } from './remembered-reads.ts'
 import { fleetView } from './view.ts'
 
@@ -40,7 +41,7 @@ export async function readStanding({ reads, control }: StandingParts): Promise<S
   const reading = reads.begin()
   let failure: string | undefined
   const catalog = await readCatalog(reading).catch((error: unknown) => {
-    failure = error instanceof Error ? error.message : String(error)
+    failure = storeReason(error)
     return NOTHING
   })
   const staleness = reading.staleness()

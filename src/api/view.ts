@@ -26,7 +26,10 @@ export interface ConditionView {
 export interface FleetView {
   readonly name: string
   readonly generation: number
-  readonly specHash: string
+  /** Of the container that the spec makes: what tells engines of it from those of an older one. */
+  readonly specHash: string | null
+  /** Of the accepted document: what replicas' files are compared with. */
+  readonly documentHash: string | null
   readonly source: string | null
   readonly acceptedAt: IsoTime | null
   /** Who leads now, as the server that answers knows; null when nobody does. */
@@ -148,6 +151,15 @@ function conditionView(condition: Condition): ConditionView {
   return { type, status, reason, message, since: new Date(since).toISOString() }
 }
 
+/** Who leads, and how long without a renewal. */
+export function leadView(
+  leadership: LeaderView | undefined,
+): Pick<FleetView, 'leader' | 'epoch' | 'leaseMs' | 'leading'> {
+  if (leadership === undefined) return { leader: null, epoch: null, leaseMs: null, leading: false }
+  const { holder: leader, epoch, leaseMs, isSelf: leading } = leadership
+  return { leader, epoch, leaseMs: leaseMs === null ? null : Math.round(leaseMs), leading }
+}
+
 /** All that is told of a fleet in a list. One of status and spec may be missing: accepted a moment ago, or lost by the store. */
 export interface FleetFacts {
   readonly name: string
@@ -187,17 +199,15 @@ function conditionsOf({ status, trouble, staleness }: FleetFacts): readonly Cond
 }
 
 export function fleetView(facts: FleetFacts): FleetView {
-  const { name, status, spec, leadership } = facts
+  const { name, status, spec } = facts
   return {
     name,
     generation: status?.generation ?? spec?.generation ?? 0,
-    specHash: status?.specHash ?? spec?.hash ?? '',
+    specHash: status?.specHash ?? null,
+    documentHash: spec?.hash ?? null,
     source: spec?.source ?? null,
     acceptedAt: isoTime(spec?.acceptedAt),
-    leader: leadership?.holder ?? null,
-    epoch: leadership?.epoch ?? null,
-    leaseMs: leadership?.leaseMs ?? null,
-    leading: leadership?.isSelf ?? false,
+    ...leadView(facts.leadership),
     lastLeader: status?.leader ?? null,
     lastEpoch: status?.epoch ?? null,
     observedAt: isoTime(status?.observedAt),

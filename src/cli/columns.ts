@@ -135,11 +135,15 @@ export function conditionColumns(now: number): readonly Column<ConditionView>[] 
 /** Hashes are told apart by this much of them, as the conditions' messages have it. */
 const SHORT_HASH = 8
 
+export function shortHash(hash: string): string {
+  return hash.slice(0, SHORT_HASH)
+}
+
 export function replicaColumns(now: number): readonly Column<LiveReplicaView>[] {
   return [
     { title: 'NAME', cell: (replica) => replica.holder },
     { title: 'LEADS', cell: (replica) => yesNo(replica.leads) },
-    { title: 'DECLARES', cell: ({ declares }) => declares?.hash.slice(0, SHORT_HASH) ?? '' },
+    { title: 'DECLARES', cell: ({ declares }) => shortHash(declares?.hash ?? '') },
     { title: 'IN', cell: ({ declares }) => text(declares?.source ?? null) },
     { title: 'HEARD', cell: (replica) => `${printSeconds(replica.agoMs)} ago`, ticks: true },
     { title: 'AGE', cell: (replica) => ageOf(replica.startedAt, now), ticks: true },

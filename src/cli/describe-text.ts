@@ -16,6 +16,7 @@ import {
   fleetState,
   leaseText,
   replicaColumns,
+  shortHash,
   vpnColumns,
 } from './columns.ts'
 import { type Column, printTable, shownColumns } from './table.ts'
@@ -77,6 +78,11 @@ function leaderText({ leader, lastLeader }: FleetDetail): string {
   return `${leader ?? 'none'}${last}`
 }
 
+/** What rules, in the words of the replicas' table. */
+function documentText({ documentHash, source }: FleetDetail): string | null {
+  return documentHash === null ? source : `${shortHash(documentHash)} in ${source ?? 'no file'}`
+}
+
 function epochText({ leader, epoch, lastEpoch }: FleetDetail): string | number | null {
   return leader === null && lastEpoch !== null ? `none (the last was ${lastEpoch})` : epoch
 }
@@ -106,7 +112,7 @@ export function describeFleet(
       ['Forwarded', fleet.forwarded],
       ['Generation', fleet.generation],
       ['Spec hash', fleet.specHash],
-      ['Source', fleet.source],
+      ['Document', documentText(fleet)],
       ['Accepted', when(fleet.acceptedAt, now)],
       ['Leader', leaderText(fleet)],
       ['Epoch', epochText(fleet)],

@@ -71,6 +71,7 @@ describe('tables', () => {
       name: 'home',
       generation: 3,
       specHash: 'h',
+      documentHash: 'd',
       source: 'specs/home.yaml',
       acceptedAt: null,
       leader: 'nas:1-ab12',

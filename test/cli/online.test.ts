@@ -236,7 +236,7 @@ describe('describe', () => {
     await record('engine started', '2')
     const { out } = await ask(['describe', 'fleet', 'demo'])
     expect(out).toMatch(/^Name: +demo\n/)
-    expect(out).toContain('Source:      specs/demo.yaml\n')
+    expect(out).toContain('Document:    h in specs/demo.yaml\n')
     expect(out).toMatch(/Conditions:\n {2}TYPE.*\n {2}Ready +True/)
     expect(out).toMatch(/VPN nodes:\n {2}NAME.*\n {2}gluetun-a/)
     expect(out).toMatch(/Engines:\n {2}NAME.*\n {2}demo\.2/)

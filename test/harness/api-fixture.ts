@@ -112,6 +112,21 @@ async function answerOf(response: Response): Promise<Answer> {
   return { status: code, headers, body: JSON.parse(await response.text()) }
 }
 
+/** Loops that do nothing and have nothing to tell. */
+export function makeControl(more: Partial<Controller> = {}): Controller {
+  return {
+    mode: 'embedded',
+    leadership: () => undefined,
+    replicas: () => [],
+    wake: () => {},
+    plan: async () => undefined,
+    declaredIn: () => undefined,
+    readiness: () => ({ ready: true, reasons: [] }),
+    trouble: () => undefined,
+    ...more,
+  }
+}
+
 export async function makeApiFixture(): Promise<ApiFixture> {
   const clock = makeVirtualClock()
   const store = await openEmbeddedStore({ dir: ':memory:', clock, newId: () => 'incarnation' })
@@ -119,16 +134,7 @@ export async function makeApiFixture(): Promise<ApiFixture> {
   const log = makeLogger({ level: 'error', pretty: false, colour: false, clock, to })
   const recorder = makeRecorder({ store, log, clock })
   const woken: string[] = []
-  const control: ApiFixture['control'] = {
-    mode: 'embedded',
-    leadership: () => undefined,
-    replicas: () => [],
-    wake: (fleet) => woken.push(fleet),
-    plan: async () => undefined,
-    declaredIn: () => undefined,
-    readiness: () => ({ ready: true, reasons: [] }),
-    trouble: () => undefined,
-  }
+  const control: ApiFixture['control'] = makeControl({ wake: (fleet) => woken.push(fleet) })
   const closing = new AbortController()
   const reads = rememberReads(store, clock)
   const metrics = makeMetrics({ version: '1.2.3', ofProcess: false })
