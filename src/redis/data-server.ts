@@ -48,6 +48,20 @@ export function openRedis(options: RedisOptions): DataServer {
   const digests = new WeakMap<RedisScript, string>()
   let underWay = 0
 
+  /**
+   * The present link, unless its knowledge of the server's clock is of another time: instants that are converted by it
+   * would be wrong by as much as our clock was set, and a drain's deadline come too soon (I5). A new link asks anew.
+   */
+  function steadyLink(): Link {
+    const { link } = connection.present()
+    if (link.hasClockStepped()) {
+      const why = "this machine's clock was set, or stood still: the server's is asked for anew"
+      link.close(why)
+      throw connection.unavailable(why)
+    }
+    return link
+  }
+
   function digestOf(script: RedisScript): string {
     const digest = digests.get(script) ?? createHash('sha1').update(script.source).digest('hex')
     digests.set(script, digest)
@@ -67,7 +81,7 @@ export function openRedis(options: RedisOptions): DataServer {
   return {
     address: connection.address,
     async run(script, keys, args) {
-      const { link } = connection.present()
+      const link = steadyLink()
       if (underWay >= MAX_UNDER_WAY) {
         throw connection.unavailable(`${MAX_UNDER_WAY} calls wait for an answer already`)
       }
@@ -81,7 +95,7 @@ export function openRedis(options: RedisOptions): DataServer {
       }
     },
     server() {
-      const { runId, skewMs } = connection.present().link.server
+      const { runId, skewMs } = steadyLink().server
       return { runId, skewMs }
     },
     warnings() {

@@ -4,7 +4,7 @@ import { type ClientLimits, makeClient } from './client.ts'
 import { type Credentials, readCredentials, withoutSecrets } from './credentials.ts'
 import { watchSentinels } from './sentinel-watch.ts'
 import { readServerInfo, type ServerInfo } from './server-info.ts'
-import { moveSkew } from './skew.ts'
+import { moveSkew, TOLERANCE_MS } from './skew.ts'
 import type { RedisAddress } from './url.ts'
 
 export interface LinkOptions extends ClientLimits {
@@ -22,7 +22,13 @@ export interface LinkOptions extends ClientLimits {
 /** One connection to a server that has told who it is. It is never mended: when it is over, another one is opened. */
 export interface Link {
   /** Of the server at the other end, as it last said. */
-  readonly server: ServerInfo & { readonly skewMs: number }
+  readonly server: ServerInfo & {
+    readonly skewMs: number
+    /** Our wall clock minus our monotonic one when the clocks were compared. */
+    readonly wallOffsetMs: number
+  }
+  /** Whether our wall clock was set since, or the machine slept: then what is known of the server's means nothing. */
+  hasClockStepped(): boolean
   /** Monotonic ms of the last sign of life. */
   readonly heardAt: number
   /** Resolves with the reason when the connection has ended; every command on it is settled by then. */
@@ -134,11 +140,20 @@ async function identify(ask: Ask, clock: Clock, knownSkewMs: number): Promise<Li
     ask('time').then((answer) => ({
       serverMs: serverTime(answer),
       oursMs: clock.now(),
+      wallOffsetMs: wallOffsetMs(clock),
       roundTripMs: clock.monotonic() - askedAt,
     })),
     ask('info'),
   ])
-  return { ...readServerInfo(String(info)), skewMs: moveSkew(knownSkewMs, reading) }
+  return {
+    ...readServerInfo(String(info)),
+    skewMs: moveSkew(knownSkewMs, reading),
+    wallOffsetMs: reading.wallOffsetMs,
+  }
+}
+
+function wallOffsetMs(clock: Pick<Clock, 'now' | 'monotonic'>): number {
+  return clock.now() - clock.monotonic()
 }
 
 function serverTime(answer: unknown): number {
@@ -176,6 +191,7 @@ function standingLink(
     get heardAt() {
       return heardAt
     },
+    hasClockStepped: () => Math.abs(wallOffsetMs(clock) - server.wallOffsetMs) > TOLERANCE_MS,
     over: ending.over,
     call: (name, ...args) => askWithin(commandTimeoutMs, name, args),
     async check() {

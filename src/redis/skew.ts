@@ -1,5 +1,5 @@
 /** Clocks that differ by less are taken for the same, ms: more than replicas in good order ever differ, far less than any expiry. */
-const TOLERANCE_MS = 250
+export const TOLERANCE_MS = 250
 
 /** One look at the server's clock. */
 export interface ClockReading {

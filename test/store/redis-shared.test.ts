@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest'
 import { RESERVATION_TTL_MS } from '../../src/store/store.ts'
+import { makeClock, systemClock } from '../../src/time/clock.ts'
 import {
   acceptedSpec,
   draining,
@@ -13,7 +14,13 @@ import {
   T0,
 } from '../conformance/store/sample.ts'
 import { type StartedRedis, startRedis } from '../harness/redis.ts'
-import { type ConnectedStore, connectStore, PATIENCE_MS, useStack } from './redis-stores.ts'
+import {
+  type ConnectedStore,
+  connectStore,
+  PATIENCE_MS,
+  useStack,
+  whenBack,
+} from './redis-stores.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -88,6 +95,32 @@ it(
     expectNear(seen.backoff.get('0')?.notBefore, at + HOUR_MS + 8_000)
     expectNear(seen.rollout?.lastFailureAt, at + HOUR_MS)
     expectNear(seen.engines.get(id('a'))?.firstReadyAt, at + HOUR_MS)
+  },
+  PATIENCE_MS,
+)
+
+it.each([-HOUR_MS, HOUR_MS])(
+  'means the same instants after a clock was set by %i ms, before anything else was looked at (I5)',
+  async (stepMs) => {
+    let aheadMs = 0
+    const now = () => Date.now() + aheadMs
+    const clock = makeClock({ ...systemClock, now })
+    const stepped = await connectStore(stack, { url: server.url, clock })
+    const right = await connect()
+    const epoch = await leadFrom(right.store, right.now())
+    const deadlineAt = right.now() + 600_000
+    await right.store.mark(FLEET, draining(epoch, { containerId: id('a'), deadlineAt }))
+
+    aheadMs = stepMs
+    const { marks } = await whenBack(() => stepped.store.readFleet(FLEET, now()))
+    expectNear(marks.get(id('a'))?.deadlineAt, deadlineAt + stepMs)
+
+    aheadMs = 2 * stepMs
+    const times = { at: now(), deadlineAt: now() + 600_000 }
+    const mark = draining(epoch, { containerId: id('b'), ...times })
+    await whenBack(() => stepped.store.mark(FLEET, mark))
+    const seen = await right.store.readFleet(FLEET, right.now())
+    expectNear(seen.marks.get(id('b'))?.deadlineAt, right.now() + 600_000)
   },
   PATIENCE_MS,
 )
