@@ -84,24 +84,6 @@ test('events go on from another server when the first is given up, and each is t
   expect(asked).toEqual(['1'])
 })
 
-test('after the store has lost its memory and counts anew, only what is new is told', async () => {
-  let numbering = 'first'
-  const [early, late] = ['2026-01-01T00:00:05.000Z', '2026-01-01T00:00:09.000Z']
-  await using server = await serve((_, response) => {
-    response.writeHead(200)
-    response.end(numbering === 'first' ? frame(41, early) : frame(1, early) + frame(2, late))
-    numbering = 'second'
-  })
-  const stop = new AbortController()
-  const seen: number[] = []
-  const guide = makeGuide(() => [server.url])
-  for await (const { sequence } of followEvents(guide, 0, stop.signal, () => numbering)) {
-    seen.push(sequence)
-    if (sequence === 2) stop.abort()
-  }
-  expect(seen).toEqual([41, 2])
-})
-
 test('a server that does not answer, or answers nonsense, gives no picture', async () => {
   await using server = await serve((_, response) => response.end('<html>'))
   expect(await readPicture(server.url)).toBeUndefined()

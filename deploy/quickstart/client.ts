@@ -22,27 +22,20 @@ export async function readPicture(url: string, timeoutMs = 5_000): Promise<Pictu
 
 /**
  * Events since `sinceMs` as they happen, for ever: reconnects, to another server where the guide says so, and goes on
- * behind the last one seen. A store that has lost its memory counts anew: `numbering` is another one then.
+ * behind the last one seen. Numbers grow also when the store has lost its memory.
  */
 export async function* followEvents(
   guide: Guide,
   sinceMs: number,
   signal: AbortSignal,
-  numbering: () => unknown = () => undefined,
 ): AsyncGenerator<EventView> {
-  let last = { sequence: 0, atMs: sinceMs, of: numbering() }
-  let fromMs = sinceMs
+  let last = 0
   while (!signal.aborted) {
     try {
-      if (last.of !== numbering()) {
-        fromMs = last.atMs + 1
-        last = { ...last, sequence: 0, of: numbering() }
-      }
       const until = AbortSignal.any([signal, guide.turned()])
-      for await (const event of oneStream(guide.url(), last.sequence, until)) {
-        const atMs = Date.parse(event.at)
-        last = { ...last, sequence: event.sequence, atMs: Math.max(last.atMs, atMs) }
-        if (atMs >= fromMs) yield event
+      for await (const event of oneStream(guide.url(), last, until)) {
+        last = event.sequence
+        if (Date.parse(event.at) >= sinceMs) yield event
       }
     } catch {
       // The server is starting, stopping or gone; whoever called knows which.

@@ -6,8 +6,6 @@ export interface Crew {
   urls(): readonly string[]
   /** How long it may take to, ms. */
   readonly patienceMs: number
-  /** Another value after the store has lost its memory. */
-  numbering(): unknown
   /** Resolves with its last words when there is nothing left to watch. */
   readonly ended: Promise<string>
   /** Looks for what only this crew tells of. */

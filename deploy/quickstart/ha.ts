@@ -31,7 +31,6 @@ export async function startHa({ docker, tell, onPids }: HaOptions): Promise<Crew
   const ports = await freePorts(demo.firstPort, demo.replicaLogs.length)
   const herald = makeHerald({ docker, tell, replicas: () => replicas.all() })
   const over = Promise.withResolvers<string>()
-  let redisStarts = 1
 
   function onFall({ who, pid, ending, livedMs, lastWords }: Fallen): void {
     const isIll = ending.code !== null && ending.code !== 0
@@ -54,18 +53,16 @@ export async function startHa({ docker, tell, onPids }: HaOptions): Promise<Crew
       herald.fell(who, ending)
     },
     onAgain({ pid }) {
-      redisStarts += 1
       onPids()
       tell(`Redis runs again, empty, as process ${pid}`)
     },
   })
   const redisUrl = `redis://127.0.0.1:${redisPort}`
   const replicas = startReplicas({ ports, redisUrl, pauseMs, tell, onFall, onAgain: onPids })
-  const looks = { look: herald.look, numbering: () => redisStarts, ended: over.promise }
-  return { ...looks, ...makeCrew(replicas, redis) }
+  return { look: herald.look, ended: over.promise, ...makeCrew(replicas, redis) }
 }
 
-function makeCrew(replicas: Replicas, redis: Kept): Omit<Crew, 'look' | 'numbering' | 'ended'> {
+function makeCrew(replicas: Replicas, redis: Kept): Omit<Crew, 'look' | 'ended'> {
   const leaders = ({ fleets }: Picture) => fleets.map((fleet) => leaderText(fleet, replicas.all()))
   return {
     urls: () => replicas.living().map(({ url }) => url),

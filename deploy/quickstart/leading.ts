@@ -32,7 +32,7 @@ export function reignOf({ leader, epoch }: FleetView): Reign | undefined {
 }
 
 /** `replica 2 (process 4712)`. */
-export function who(pid: number, replicas: readonly Replica[]): string {
+function who(pid: number, replicas: readonly Replica[]): string {
   const replica = replicas.find((each) => each.pid === pid)
   return replica === undefined ? `process ${pid}` : `${replica.name} (process ${pid})`
 }

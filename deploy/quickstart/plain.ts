@@ -13,7 +13,6 @@ export async function startPlain(say: Say): Promise<Crew> {
   return {
     urls: () => [url],
     patienceMs: 5_000,
-    numbering: () => undefined,
     ended: child.ended.then(
       () => `acefleet has ended. Its last words (${demo.logFile}):\n${child.lastWords()}`,
     ),

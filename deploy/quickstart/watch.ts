@@ -43,7 +43,7 @@ export async function watch(crew: Crew, screen: Screen, stop: AbortSignal): Prom
 }
 
 async function showEvents({ crew, guide, screen, signal }: Watch): Promise<void> {
-  for await (const event of followEvents(guide, Date.now(), signal, crew.numbering)) {
+  for await (const event of followEvents(guide, Date.now(), signal)) {
     screen.print(eventLine(event))
   }
 }
