@@ -251,6 +251,19 @@ it(
 )
 
 it(
+  'takes a fleet up again whose specs a server that evicts keys has taken',
+  async () => {
+    const { store } = await connect()
+    for (const generation of [1, 2, 3]) await store.acceptSpec(acceptedSpec(generation))
+    await server.command('del', 'acefleet:test:specs')
+    expect(await store.acceptSpec(acceptedSpec(1))).toBe(true)
+    expect(await store.acceptSpec(acceptedSpec(2))).toBe(true)
+    expect(await store.acceptedSpecs()).toMatchObject([{ generation: 2 }])
+  },
+  PATIENCE_MS,
+)
+
+it(
   'leaves of a dropped fleet only its epoch and events',
   async () => {
     const connected = await connect()

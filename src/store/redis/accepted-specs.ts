@@ -52,6 +52,8 @@ const ACCEPT = storeScript('acceptSpec', {
   keys: ['specs', 'generations'],
   args: ['fleet', 'generation', 'hash', 'record'],
   lua: `
+-- A server that evicts keys has taken the specs: what is left would refuse every file for good.
+if redis.call('HEXISTS', specs, fleet) == 0 then redis.call('DEL', generations) end
 local highest = redis.call('ZREVRANGE', generations, 0, 0, 'WITHSCORES')[2]
 if highest and tonumber(highest) ~= tonumber(generation) - 1 then return {'refused'} end
 redis.call('ZADD', generations, generation, generation .. ' ' .. hash)
