@@ -14,7 +14,7 @@ export interface Servers extends AsyncDisposable {
 }
 
 /** The ways of all replicas to one server. */
-export function waysTo(servers: Servers, server: StartedRedis, replicas: readonly Replica[]) {
+function waysTo(servers: Servers, server: StartedRedis, replicas: readonly Replica[]) {
   const index = servers.leases.indexOf(server)
   return replicas.flatMap((replica) => {
     const way = server === servers.data ? replica.data : replica.leases[index]

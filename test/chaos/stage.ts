@@ -56,8 +56,8 @@ export interface Stage extends AsyncDisposable {
   leader(): Replica | undefined
 }
 
-export const MAX_SURGE = 2
-export const DRAIN_MS = 6_000
+const MAX_SURGE = 2
+const DRAIN_MS = 6_000
 
 function specOf({ grounds }: StageParts, { replicas, version }: Wanted) {
   return {
