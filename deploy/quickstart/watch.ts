@@ -42,7 +42,7 @@ export async function watch(crew: Crew, screen: Screen, stop: AbortSignal): Prom
   return 0
 }
 
-async function showEvents({ crew, guide, screen, signal }: Watch): Promise<void> {
+async function showEvents({ guide, screen, signal }: Watch): Promise<void> {
   for await (const event of followEvents(guide, Date.now(), signal)) {
     screen.print(eventLine(event))
   }
