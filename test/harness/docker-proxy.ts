@@ -92,6 +92,8 @@ export async function startDockerProxy({ listens = true } = {}): Promise<DockerP
     reply.on('error', () => {})
     handle(incoming, reply).catch(() => reply.destroy())
   })
+  // The daemon keeps idle connections for ever, and so does what stands in front of it.
+  server.keepAliveTimeout = 0
   server.on('clientError', (_, connection) => connection.destroy())
 
   function ruleFor(line: string): Rule | undefined {
