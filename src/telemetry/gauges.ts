@@ -39,7 +39,7 @@ type Row = readonly [Labels, number]
 /** The registry with a way to add one gauge and its rows. */
 type Add = (name: string, help: string, labelNames: readonly string[], rows: readonly Row[]) => void
 
-const VPN_STATES: readonly VpnStatus['state'][] = ['up', 'down', 'unknown']
+const VPN_STATES: readonly VpnStatus['state'][] = ['up', 'degraded', 'down', 'unknown']
 
 function addLeadership(add: Add, fleets: readonly MeasuredFleet[]): void {
   add(
@@ -148,8 +148,8 @@ function addVpns(add: Add, published: Published): void {
     'Which state a VPN node is judged to be in (1).',
     ['fleet', 'vpn', 'state'],
     vpns.flatMap(({ fleet, vpn }) =>
-      VPN_STATES.map(
-        (state): Row => [{ fleet, vpn: vpn.name, state }, Number(vpn.state === state)],
+      Object.entries({ ...VPN_STATES, [vpn.state]: 1 }).map(
+        ([state, value]): Row => [{ fleet, vpn: vpn.name, state }, value],
       ),
     ),
   )

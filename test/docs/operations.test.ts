@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { makeMetrics } from '../../src/telemetry/metrics.ts'
+import { status, vpn } from '../harness/api-fixture.ts'
 import { code, read, rows, section } from './markdown.ts'
 
 const page = read('docs/operations.md')
@@ -15,6 +17,19 @@ function explained(heading: string): string[] {
   return rows(untilNextHeading).map(([name]) => code(name))
 }
 
+/** A scrape with a series of every metric. */
+async function scraped(): Promise<string> {
+  const metrics = makeMetrics({ version: '1', ofProcess: false })
+  metrics.countEvent({ fleet: 'home', reason: 'Converged' })
+  metrics.countCall({ verb: 'create', outcome: 'ok' })
+  metrics.countPass({ fleet: 'home', durationMs: 1, failed: false })
+  const leader = { holder: 'nas:1', epoch: 1, leaseMs: 1, isSelf: true }
+  const { conditions, ...rest } = status('home', { vpns: [vpn('gluetun-a')] })
+  const fleets = [{ name: 'home', status: { ...rest, conditions }, leader, conditions }]
+  const standing = { mode: 'redis', ready: true, storeUp: true, storeAgeMs: 0, replicas: 1 }
+  return (await metrics.print({ ...standing, fleets })).text
+}
+
 describe('docs/operations.md', () => {
   it('explains every condition, and none that there is not', () => {
     const conditions = members('src/telemetry/status.ts', 'ConditionType')
@@ -26,6 +41,22 @@ describe('docs/operations.md', () => {
     const reasons = members('src/telemetry/event.ts', 'EventReason')
     expect(reasons).toContain('EngineExited')
     expect(explained('## Events').sort()).toEqual(reasons.sort())
+  })
+
+  it('explains every metric with its labels, and none that there is not', async () => {
+    const told = rows(section(page, '## Metrics')).map(([name, labels = '']) => ({
+      name: code(name),
+      labels: labels.split(',').flatMap((label) => label.trim() || []),
+    }))
+    const source = ['gauges', 'metrics'].map((file) => read(`src/telemetry/${file}.ts`)).join('')
+    const names = new Set(source.match(/(?<=')acefleet_\w+(?=')/g))
+    expect(told.map(({ name }) => name).sort()).toEqual([...names].sort())
+    for (const { name, labels } of told) {
+      const text = await scraped()
+      const series = text.match(new RegExp(`^${name}(?:_count)?(?:\\{(.*)\\})? `, 'm'))
+      const found = [...(series?.[1] ?? '').matchAll(/(\w+)="/g)].map(([, label]) => label)
+      expect([name, found]).toEqual([name, labels])
+    }
   })
 
   it('explains every reason for which a VPN node is not up', () => {
