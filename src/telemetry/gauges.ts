@@ -39,7 +39,10 @@ type Row = readonly [Labels, number]
 /** The registry with a way to add one gauge and its rows. */
 type Add = (name: string, help: string, labelNames: readonly string[], rows: readonly Row[]) => void
 
-const VPN_STATES: readonly VpnStatus['state'][] = ['up', 'degraded', 'down', 'unknown']
+/** A record, so that none can be forgotten. */
+const VPN_STATES: Readonly<Record<VpnStatus['state'], number>> = {
+  ...{ up: 0, degraded: 0, down: 0, unknown: 0 },
+}
 
 function addLeadership(add: Add, fleets: readonly MeasuredFleet[]): void {
   add(
