@@ -166,9 +166,12 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
     process.pause()
     later(world, [100, 20_000], () => process.resume(world.random.pick(['io', 'timers'])))
   }),
-  'clock is stepped': onController(({ leases, random, say }, { process }) => {
+  'clock is stepped': onController((world, { process }) => {
+    const { leases, random, say } = world
     if (leases.servers.length === 0) return
-    process.wallAheadMs += random.pick([-1, 1]) * random.int(0, random.pick([2_000, HOUR_MS]))
+    const ms = random.pick([-1, 1]) * random.int(0, random.pick([2_000, HOUR_MS]))
+    process.wallAheadMs += ms
+    world.steppedMs += Math.abs(ms)
     say(process.name, `has its clock ${process.wallAheadMs} ms ahead`)
   }),
   'controller is cut off': onController((world, { process: { name } }) => {
@@ -214,7 +217,7 @@ export function drawNames(world: World): readonly string[] {
   return chosen.length === 0 ? NAMES : chosen
 }
 
-/** All faults and edits end: nodes run, ways are open, foreign containers in the fleet's names are gone. */
+/** All faults and edits end: nodes run, ways are open, foreign containers in the fleet's names are gone. Clocks stay as they are. */
 export async function calm(world: World): Promise<void> {
   const { docker, vpns, engines, memory, network, store, viewers } = world
   const fleet = world.fleet().name
@@ -224,10 +227,7 @@ export async function calm(world: World): Promise<void> {
   memory.state = 'up'
   network.mend()
   wayBack(world)
-  for (const { process } of world.controllers()) {
-    process.wallAheadMs = 0
-    process.resume()
-  }
+  for (const { process } of world.controllers()) process.resume()
   world.restock()
   for (const { name } of world.fleet().vpn.nodes) {
     revive(world, name)

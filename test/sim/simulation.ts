@@ -140,7 +140,8 @@ function leaderless({ leases, judge, controllers }: World): readonly string[] {
 /** L1: the fleet reaches the spec and stays there; further passes change nothing. */
 export async function convergeAndRest(world: World, restMs = REST_MS): Promise<void> {
   const goal = goalOf(world)
-  const end = world.clock.monotonic() + CONVERGE_MS
+  const limitMs = CONVERGE_MS + world.steppedMs
+  const end = world.clock.monotonic() + limitMs
   const settled = () => Math.max(world.lateUntil(), world.vpns.settledAt)
   const before = world.docker.history.length
   let since = Infinity
@@ -154,9 +155,7 @@ export async function convergeAndRest(world: World, restMs = REST_MS): Promise<v
   }
   if (isOver(world)()) return
   if (wrong.length > 0) {
-    world.judge.violations.push(
-      `L1: not converged after ${CONVERGE_MS / 1000} s: ${wrong.join('; ')}`,
-    )
+    world.judge.violations.push(`L1: not converged after ${limitMs / 1000} s: ${wrong.join('; ')}`)
     return
   }
   world.say('world', '*** converged')

@@ -54,6 +54,8 @@ export interface World {
   fate: Fate
   /** Monotonic ms until which something that was held up may still have its effect. */
   lateUntil(): number
+  /** By how much clocks were set, all in all: what waits for an instant of Docker's may wait for so much longer. */
+  steppedMs: number
   /** What is going to happen to it, unless it is called off. */
   readonly pending: Disposable[]
   /** Controllers that run or are paused. */
@@ -192,6 +194,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     say,
     fate: { ...CALM },
     lateUntil: () => Math.max(lateUntil, strike.lateUntil()),
+    steppedMs: 0,
     pending: [],
     controllers: () => [...runs.values()].filter(({ process }) => process.state !== 'dead'),
     fleet: () => fleet,
