@@ -92,12 +92,7 @@ async function openShared(
       await data.connected(signal).catch(() => {})
       for (const warning of data.warnings()) log.warn({ reason: 'RedisSettings' }, warning)
     },
-    leaseTrouble() {
-      const away = servers.states().filter(({ trouble }) => trouble !== undefined)
-      if (away.length * 2 < urls.length) return undefined
-      const why = away.map(({ address, trouble }) => `${address}: ${trouble}`).join('; ')
-      return `${away.length} of ${urls.length} lease servers do not answer (${why})`
-    },
+    leaseTrouble: servers.trouble,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

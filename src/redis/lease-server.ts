@@ -12,16 +12,25 @@ export interface LeaseServer {
   readonly client: RedlockClient
   /** For redlock to acquire with: a server that may have forgotten a lease does not vote. */
   voter(ttlMs: number): RedlockClient
+  /** Why it is of no use: it is not connected, or refused or left unanswered what it was asked last. */
+  trouble(): string | undefined
 }
 
 type EvalArgs = readonly (string | number)[]
 
 export function leaseServer(connection: Connection, clock: Clock): LeaseServer {
+  /** Of the last answer, and on which link: another link is another chance. */
+  let failure: { readonly link: Link; readonly message: string } | undefined
+
   async function call(link: Link, source: string, keys: number, args: EvalArgs) {
     try {
-      return await link.call('eval', source, keys, ...args)
+      const answer = await link.call('eval', source, keys, ...args)
+      failure = undefined
+      return answer
     } catch (error) {
-      throw connection.unavailable((error as Error).message)
+      const away = connection.unavailable((error as Error).message)
+      failure = { link, message: away.message }
+      throw away
     }
   }
   const evaluate = async (source: string, keys: number, args: EvalArgs) =>
@@ -47,6 +56,13 @@ export function leaseServer(connection: Connection, clock: Clock): LeaseServer {
         return answer
       },
     }),
+    trouble() {
+      try {
+        return connection.present().link === failure?.link ? failure.message : undefined
+      } catch (error) {
+        return (error as Error).message
+      }
+    },
   }
 }
 

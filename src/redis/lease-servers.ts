@@ -30,6 +30,8 @@ export interface LeaseServerState {
 /** The {@link LeaseServers} of this process, and how each of them is. */
 export interface OpenLeaseServers extends LeaseServers, AsyncDisposable {
   states(): readonly LeaseServerState[]
+  /** Why nobody could have a lease of them now; undefined as long as a majority is of use. */
+  trouble(): string | undefined
 }
 
 /** A round trip on one network takes 1 ms; this covers a server that forks, and leaves three attempts in a ttl of 6 s. */
@@ -79,7 +81,8 @@ export function openLeaseServers(options: LeaseServersOptions): OpenLeaseServers
 
   return {
     async acquire(name, ttlMs) {
-      refuseTwins(servers)
+      const twins = twinsAmong(servers)
+      if (twins !== undefined) throw new LeaseServersAway(twins)
       const voters = servers.map((server) => server.voter(ttlMs))
       try {
         const lock = await new Redlock(voters, ONE_ATTEMPT).acquire(
@@ -109,6 +112,11 @@ export function openLeaseServers(options: LeaseServersOptions): OpenLeaseServers
         address: connection.address,
         trouble: troubleOf(connection.present),
       })),
+    trouble() {
+      const troubles = servers.flatMap((server) => server.trouble() ?? [])
+      if (troubles.length < blocking) return twinsAmong(servers)
+      return leaseServersAway(servers.length, troubles).message
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map(({ connection }) => connection[Symbol.asyncDispose]()))
     },
@@ -177,22 +185,21 @@ function parseAll(urls: readonly string[]) {
 }
 
 /**
- * One server under two names would refuse the second request for the same lease, as if somebody else held it.
- * @throws {LeaseServersAway}
+ * What is wrong when one server goes by two names: it would refuse the second request for the same lease, as if somebody
+ * else held it.
  */
-function refuseTwins(servers: readonly LeaseServer[]): void {
+function twinsAmong(servers: readonly LeaseServer[]): string | undefined {
   const seen = new Map<string, string>()
   for (const { connection } of servers) {
     if (troubleOf(connection.present) !== undefined) continue
     const { runId } = connection.present().link.server
     const other = seen.get(runId)
     if (other !== undefined) {
-      throw new LeaseServersAway(
-        `${other} and ${connection.address} are the same server: give independent ones, each has one vote`,
-      )
+      return `${other} and ${connection.address} are the same server: give independent ones, each has one vote`
     }
     seen.set(runId, connection.address)
   }
+  return undefined
 }
 
 function troubleOf(look: () => unknown): string | undefined {

@@ -135,6 +135,32 @@ test('who is away is named with its trouble, who is there is not, and no passwor
   }
 })
 
+test('servers that are there and refuse are a trouble when they are a majority, until they do not', async () => {
+  const servers = await startServers(3)
+  const client = open(proxyUrls(servers))
+  await connected(client, 0, 1, 2)
+  expect(client.trouble()).toBeUndefined()
+  const permit = (change: '+eval' | '-eval', ...some: number[]) =>
+    Promise.all(some.map((k) => servers[k]?.redis.command('acl', 'setuser', 'default', change)))
+  await permit('-eval', 0)
+  await client.acquire('home', LONG_MS)
+  await vi.waitUntil(() => client.trouble() === undefined, PATIENCE)
+  await permit('-eval', 1)
+  await expect(client.acquire('away', LONG_MS)).rejects.toThrow('NOPERM')
+  expect(client.trouble()).toMatch(/^2 of 3 lease servers .*NOPERM/)
+  await permit('+eval', 0, 1)
+  await client.acquire('away', LONG_MS)
+  await vi.waitUntil(() => client.trouble() === undefined, PATIENCE)
+})
+
+test('one server under two names is a trouble, whatever the third one says', async () => {
+  const [one, other] = await startServers(2)
+  const client = open([one?.redis.url, one?.proxyUrl, other?.redis.url].map(String))
+  await connected(client, 0, 1, 2)
+  await expect(client.acquire('home', LONG_MS)).rejects.toThrow('the same server')
+  expect(client.trouble()).toContain('the same server')
+})
+
 test('while all are away they are asked for some times a second, and told of once each', async () => {
   const servers = await startServers(3)
   const { lines, log } = collectLog()
