@@ -70,6 +70,11 @@ export interface World {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+function desiredOf(fleet: Fleet, generation: number): DesiredFleet {
+  const from = { source: 'sim.yaml', declaredIn: 'sim.yaml:1' }
+  return { fleet, generation, hash: fleetHash(fleet), ...from, conditions: [] }
+}
+
 /** Builds the world of a fleet, without a controller yet. */
 export async function makeWorld(parts: WorldParts): Promise<World> {
   const { random, say, bug } = parts
@@ -125,18 +130,8 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   })
   const truth = new Truth({ docker, clock, engines, viewers, runOf })
   const judge = new Judge(truth, leases)
-  let fleet = parts.fleet
-  let generation = 1
+  let ruling = desiredOf(parts.fleet, 1)
   let lateUntil = 0
-
-  const desired = (): DesiredFleet => ({
-    fleet,
-    generation,
-    hash: fleetHash(fleet),
-    source: 'sim.yaml',
-    declaredIn: 'sim.yaml:1',
-    conditions: [],
-  })
 
   docker.fault = (call) => {
     const isChange = isMutation(call.verb)
@@ -197,16 +192,15 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     steppedMs: 0,
     pending: [],
     controllers: () => [...runs.values()].filter(({ process }) => process.state !== 'dead'),
-    fleet: () => fleet,
+    fleet: () => ruling.fleet,
     rule(next) {
-      fleet = next
-      generation += 1
+      ruling = desiredOf(next, ruling.generation + 1)
       say(
         'user',
         `edits the spec: replicas ${next.replicas}, ${next.engine.image}, hash ${engineTemplate(next).specHash}, ${JSON.stringify({ ...next.forwarding, ...next.update })} cordoned ${next.vpn.nodes.filter((n) => n.cordon).map((n) => n.name)}`,
       )
       truth.onSpec(next)
-      for (const run of world.controllers()) run.rule(desired())
+      for (const run of world.controllers()) run.rule(ruling)
     },
     start() {
       const name = `controller-${runs.size + 1}`
@@ -223,7 +217,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
           random,
           bug,
           say,
-          ruling: desired,
+          ruling: () => ruling,
           onBroken: (error) => judge.violations.push(`broken: ${String(error)}`),
         },
         name,
@@ -239,7 +233,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       await memory[Symbol.asyncDispose]()
     },
   }
-  truth.onSpec(fleet)
+  truth.onSpec(ruling.fleet)
   vpns.begin()
   return world
 }
