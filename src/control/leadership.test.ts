@@ -297,6 +297,24 @@ describe('a leader that sees nothing', () => {
     expect(said.at(-1)).toMatch(/^leads/)
   })
 
+  it.each([-3_600_000, 3_600_000])(
+    'counts by a clock that is never set: the wall clock moves by %i ms',
+    async (stepMs) => {
+      const { clock, said, world } = bench()
+      world.others = true
+      await clock.advance(2_000)
+      world.trouble = blind(clock.now())
+      await clock.advance(5_000)
+      clock.stepWall(stepMs)
+      await clock.advance(10_000)
+      expect(said).toEqual(['leads 0'])
+      await clock.advance(10_000)
+      expect(said).toEqual(['leads 0', 'stands down', 'releases'])
+      await clock.advance(60_000)
+      expect(said).toHaveLength(3)
+    },
+  )
+
   it('goes on where it is alone: nobody could do better', async () => {
     const { clock, said, world } = bench()
     await clock.advance(2_000)

@@ -34,22 +34,20 @@ export interface Sight {
 }
 
 export function sightOf({ clock, peers, troubles }: SightParts): Sight {
-  function blindFor(patienceMs: number): Condition | undefined {
-    if (!peers.hasOthers()) return undefined
-    return troubles().find(
-      (trouble) =>
-        trouble !== undefined &&
-        BLINDING.has(trouble.type) &&
-        clock.now() - trouble.since >= patienceMs,
-    )
-  }
+  const blindness = () =>
+    troubles().find((trouble) => trouble !== undefined && BLINDING.has(trouble.type))
 
   return {
     watch(patienceMs) {
       const aside = new AbortController()
+      /** Monotonic ms of the first look that met it: what conditions say is by a clock that may be set. */
+      let blindSince: number | undefined
       function look(): void {
-        const trouble = blindFor(patienceMs)
-        if (trouble === undefined) timer = clock.timer(LOOK_MS, look)
+        const trouble = blindness()
+        blindSince = trouble && (blindSince ?? clock.monotonic())
+        const isOut = blindSince !== undefined && clock.monotonic() - blindSince >= patienceMs
+        if (trouble === undefined || !isOut || !peers.hasOthers())
+          timer = clock.timer(LOOK_MS, look)
         else
           aside.abort(
             new StepsAside(`another replica may lead while this one can not: ${trouble.message}`),
@@ -59,7 +57,7 @@ export function sightOf({ clock, peers, troubles }: SightParts): Sight {
       return { signal: aside.signal, [Symbol.dispose]: () => timer[Symbol.dispose]() }
     },
     async regained(signal) {
-      while (blindFor(0) !== undefined) await clock.sleep(LOOK_MS, signal)
+      while (peers.hasOthers() && blindness() !== undefined) await clock.sleep(LOOK_MS, signal)
     },
   }
 }
