@@ -3,7 +3,7 @@ import { idOf } from '../../test/harness/scene.ts'
 import { makeVirtualClock } from '../../test/sim/virtual-clock.ts'
 import { DockerError } from '../docker/errors.ts'
 import type { ContainerDetail, ContainerSpec, Docker } from '../docker/port.ts'
-import type { Epoch, Lease } from '../lease/lease.ts'
+import { type Epoch, type Lease, LeaseLost } from '../lease/lease.ts'
 import type { Action, CreateAction, RemoveAction, StopAction } from '../plan/action.ts'
 import { StoreUnavailable } from '../store/errors.ts'
 import { harden } from '../store/harden.ts'
@@ -35,7 +35,10 @@ const stop: StopAction = {
 const remove: RemoveAction = { verb: 'remove', ...about, backoff: undefined, unexpected: true }
 
 /** Carries one action out and records every call, in order. */
-async function run(action: Action, faults: { store?: Error; log?: Error; slowMs?: number } = {}) {
+async function run(
+  action: Action,
+  faults: { store?: Error; log?: Error; slowMs?: number; lost?: Error } = {},
+) {
   const clock = makeVirtualClock()
   const log: string[] = []
   const events: NewFleetEvent[] = []
@@ -43,7 +46,9 @@ async function run(action: Action, faults: { store?: Error; log?: Error; slowMs?
   const lease: Lease = {
     fleet: 'home',
     epoch: 3 as Epoch,
-    assertHeld: () => {},
+    assertHeld() {
+      if (faults.lost !== undefined) throw faults.lost
+    },
     lost: new AbortController().signal,
   }
   const docker: Partial<Docker> = {
@@ -178,4 +183,15 @@ describe('the first good answer', () => {
     expect(log).toEqual(['ready at 77'])
     expect(messages).toEqual(['home.0 is ready on a'])
   })
+})
+
+describe('a leader that was paused until its lease was over', () => {
+  it.each<Action>([{ verb: 'drain', ...about, deadlineAt: 99 }, stop, remove])(
+    'writes no mark on what it saw before: no leader would lift it (I5, I9) ($verb)',
+    async (action) => {
+      const { error, log } = await run(action, { lost: new LeaseLost('it stood still') })
+      expect(error).toBeInstanceOf(LeaseLost)
+      expect(log).toEqual([])
+    },
+  )
 })

@@ -103,8 +103,17 @@ function markOf(
   }
 }
 
+/**
+ * A mark is for good, and decides an engine's end as surely as the call that follows it: who stood still since it looked
+ * must not write one, also where no later term has been opened that would refuse it (I5, I9).
+ */
+function writeMark({ store, lease }: Hands, mark: Mark): Promise<Mark> {
+  lease.assertHeld()
+  return store.mark(lease.fleet, mark)
+}
+
 async function drain(hands: Hands, action: DrainAction, reconcileId: string) {
-  await hands.store.mark(hands.lease.fleet, markOf(hands, action, 'draining'))
+  await writeMark(hands, markOf(hands, action, 'draining'))
   const message = `takes no new streams: ${action.why.message}`
   tell(hands, { action, reconcileId }, 'Normal', 'EngineDraining', message)
 }
@@ -115,7 +124,7 @@ async function stop(hands: Hands, action: StopAction, reconcileId: string, signa
   const on = { action, reconcileId }
   if (action.backoff !== undefined)
     await store.setBackoff(fleet, epoch, action.slot, action.backoff)
-  const mark = await store.mark(fleet, markOf(hands, action, action.mark))
+  const mark = await writeMark(hands, markOf(hands, action, action.mark))
   const failed = action.mark === 'failed'
   if (failed) tell(hands, on, 'Warning', 'EngineFailed', `is given up: ${action.why.message}`)
   await docker.stop(lease, mark, action.graceS, signal)
@@ -148,7 +157,7 @@ async function remove(
     tell(hands, on, 'Warning', 'EngineExited', await obituary(hands, action.id, signal))
   if (action.backoff !== undefined)
     await store.setBackoff(fleet, epoch, action.slot, action.backoff)
-  const mark = await store.mark(fleet, markOf(hands, action, 'failed'))
+  const mark = await writeMark(hands, markOf(hands, action, 'failed'))
   await docker.remove(lease, mark, signal)
   tell(hands, on, 'Normal', 'EngineRemoved', 'removed')
 }
