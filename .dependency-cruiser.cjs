@@ -66,6 +66,7 @@ module.exports = {
     onlyIn('redlock', 'redis'),
     onlyIn('xstate', 'lifecycle'),
     onlyIn('pino', 'telemetry'),
+    onlyIn('prom-client', 'telemetry'),
     onlyIn('node:sqlite', 'store', 'lease'),
     onlyIn('commander', 'cli'),
     {

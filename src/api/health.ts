@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { leadView } from './fleet-view.ts'
 import { readStanding, type StandingParts } from './standing.ts'
-import { leadView } from './view.ts'
 
 export interface HealthParts extends StandingParts {
   readonly metrics: Pick<Metrics, 'print'>

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { type Catalog, readCatalog, requireEngine, requireFleet, requireVpn } from './catalog.ts'
 import type { Controller } from './controller.ts'
+import { fleetView, liveReplicaView } from './fleet-view.ts'
 import { Problem } from './problem.ts'
 import { fleetQuery, noQuery, readQuery } from './query.ts'
 import type { Reading, RememberedReads } from './remembered-reads.ts'
@@ -10,8 +11,6 @@ import {
   engineView,
   type FleetDetail,
   type FleetView,
-  fleetView,
-  liveReplicaView,
   markView,
   type StreamView,
   streamView,

@@ -1,7 +1,8 @@
 import { StoreUnavailable } from '../store/errors.ts'
 import { DEFAULT_EVENTS } from '../store/limits.ts'
-import type { EventQuery, FleetMemory, Store } from '../store/store.ts'
+import type { AcceptedSpec, EventQuery, FleetMemory, Store } from '../store/store.ts'
 import type { FleetEvent } from '../telemetry/event.ts'
+import type { FleetStatus } from '../telemetry/status.ts'
 import type { Clock } from '../time/clock.ts'
 import { storeReason } from './problem.ts'
 
@@ -9,6 +10,8 @@ import { storeReason } from './problem.ts'
 const REFRESH_MS = 5_000
 /** More fleets than one process looks after. */
 const MAX_FLEETS = 200
+/** The key of questions about everything. */
+const ALL = ''
 
 /** What the API reads of the store. */
 export type StoreReads = Pick<Store, 'statuses' | 'acceptedSpecs' | 'readFleet' | 'events'>
@@ -42,12 +45,17 @@ interface Known<Answer> {
   readonly at: number
 }
 
-/** The last answer to each of the latest `limit` questions. */
-function makeAnswers<Answer>(limit: number) {
+/** The last answers to the latest questions of one kind. */
+interface Answers<Answer> {
+  of(key: string): Known<Answer> | undefined
+  learn(key: string, next: Known<Answer>): void
+}
+
+function makeAnswers<Answer>(limit: number): Answers<Answer> {
   const known = new Map<string, Known<Answer>>()
   return {
-    of: (key: string) => known.get(key),
-    learn(key: string, next: Known<Answer>) {
+    of: (key) => known.get(key),
+    learn(key, next) {
       // Two may be under way at once; the later question has the later answer.
       if ((known.get(key)?.at ?? -Infinity) > next.at) return
       known.delete(key)
@@ -73,76 +81,71 @@ function choose(
     .slice(-limit)
 }
 
-export function rememberReads(store: StoreReads, clock: Clock): RememberedReads {
-  const statuses = makeAnswers<Awaited<ReturnType<Store['statuses']>>>(1)
-  const specs = makeAnswers<Awaited<ReturnType<Store['acceptedSpecs']>>>(1)
-  const memories = makeAnswers<FleetMemory>(MAX_FLEETS)
-  const tail = makeAnswers<readonly FleetEvent[]>(1)
-  /** Unix ms since when the store has not answered; undefined while it does. */
-  let awaySince: number | undefined
+function makeMemory() {
+  return {
+    statuses: makeAnswers<readonly FleetStatus[]>(1),
+    specs: makeAnswers<readonly AcceptedSpec[]>(1),
+    fleets: makeAnswers<FleetMemory>(MAX_FLEETS),
+    tail: makeAnswers<readonly FleetEvent[]>(1),
+    /** Unix ms since when the store has not answered; undefined while it does. Owned by the readings. */
+    awaySince: undefined as number | undefined,
+  }
+}
 
-  function begin(): Reading {
-    let oldest: number | undefined
-    let reason = ''
+function beginReading(
+  store: StoreReads,
+  clock: Clock,
+  memory: ReturnType<typeof makeMemory>,
+): Reading {
+  let oldest: number | undefined
+  let reason = ''
 
-    /** What the store answers, or what `recall` has where it is away. */
-    async function read<Answer>(
-      ask: () => Promise<Answer>,
-      learn: (known: Known<Answer>) => void,
-      recall: () => Known<Answer> | undefined,
-    ): Promise<Answer> {
-      const at = clock.monotonic()
-      try {
-        const answer = await ask()
-        awaySince = undefined
-        learn({ answer, at })
-        return answer
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error
-        awaySince ??= clock.now()
-        const last = recall()
-        if (last === undefined) throw error
-        oldest = Math.min(oldest ?? last.at, last.at)
-        reason = storeReason(error)
-        return last.answer
-      }
-    }
-
-    return {
-      statuses: () =>
-        read(
-          () => store.statuses(),
-          (known) => statuses.learn('', known),
-          () => statuses.of(''),
-        ),
-      acceptedSpecs: () =>
-        read(
-          () => store.acceptedSpecs(),
-          (known) => specs.learn('', known),
-          () => specs.of(''),
-        ),
-      readFleet: (fleet, nowMs) =>
-        read(
-          () => store.readFleet(fleet, nowMs),
-          (known) => memories.learn(fleet, known),
-          () => memories.of(fleet),
-        ),
-      events: (query) =>
-        read(
-          () => store.events(query),
-          (known) => isTail(query) && tail.learn('', known),
-          () => {
-            const last = tail.of('')
-            return last === undefined ? undefined : { ...last, answer: choose(last.answer, query) }
-          },
-        ),
-      staleness() {
-        if (oldest === undefined) return undefined
-        const since = awaySince ?? clock.now()
-        return { reason, since, ageMs: Math.round(clock.monotonic() - oldest) }
-      },
+  /** What the store answers, or where it is away, what is remembered. */
+  async function read<Answer>(
+    answers: Answers<Answer>,
+    key: string | undefined,
+    ask: () => Promise<Answer>,
+    choose: (answer: Answer) => Answer = (answer) => answer,
+  ): Promise<Answer> {
+    const at = clock.monotonic()
+    try {
+      const answer = await ask()
+      memory.awaySince = undefined
+      if (key !== undefined) answers.learn(key, { answer, at })
+      return answer
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      memory.awaySince ??= clock.now()
+      const last = answers.of(key ?? ALL)
+      if (last === undefined) throw error
+      oldest = Math.min(oldest ?? last.at, last.at)
+      reason = storeReason(error)
+      return choose(last.answer)
     }
   }
+
+  return {
+    statuses: () => read(memory.statuses, ALL, () => store.statuses()),
+    acceptedSpecs: () => read(memory.specs, ALL, () => store.acceptedSpecs()),
+    readFleet: (fleet, nowMs) => read(memory.fleets, fleet, () => store.readFleet(fleet, nowMs)),
+    events: (query) =>
+      read(
+        memory.tail,
+        isTail(query) ? ALL : undefined,
+        () => store.events(query),
+        (events) => choose(events, query),
+      ),
+    staleness() {
+      if (oldest === undefined) return undefined
+      const since = memory.awaySince ?? clock.now()
+      return { reason, since, ageMs: Math.round(clock.monotonic() - oldest) }
+    },
+  }
+}
+
+export function rememberReads(store: StoreReads, clock: Clock): RememberedReads {
+  const memory = makeMemory()
+  const begin = () => beginReading(store, clock, memory)
 
   async function refresh(): Promise<void> {
     const reading = begin()

@@ -1,9 +1,9 @@
 import type { Measures } from '../telemetry/gauges.ts'
 import { type Catalog, readCatalog } from './catalog.ts'
 import type { Controller } from './controller.ts'
+import { fleetView } from './fleet-view.ts'
 import { storeReason } from './problem.ts'
 import type { RememberedReads } from './remembered-reads.ts'
-import { fleetView } from './view.ts'
 
 export interface StandingParts {
   readonly reads: RememberedReads

@@ -1,15 +1,7 @@
 import type { Mark } from '../store/mark.ts'
-import type { AcceptedSpec, StreamLoad, UserRequest } from '../store/store.ts'
+import type { StreamLoad, UserRequest } from '../store/store.ts'
 import type { FleetEvent } from '../telemetry/event.ts'
-import type {
-  Condition,
-  ConditionType,
-  EngineStatus,
-  FleetStatus,
-  VpnStatus,
-} from '../telemetry/status.ts'
-import type { LeaderView, ReplicaView } from './controller.ts'
-import type { Staleness } from './remembered-reads.ts'
+import type { Condition, ConditionType, EngineStatus, VpnStatus } from '../telemetry/status.ts'
 
 /** A time at the API's edge: ISO 8601, or null where there is none. */
 export type IsoTime = string
@@ -141,93 +133,14 @@ export interface VpnDetail extends VpnView {
 }
 
 /** ISO text of Unix ms; null for absent, zero and times beyond what a date can say. */
-function isoTime(atMs: number | undefined): IsoTime | null {
+export function isoTime(atMs: number | undefined): IsoTime | null {
   if (atMs === undefined || !(atMs > 0) || atMs > 8.64e15) return null
   return new Date(atMs).toISOString()
 }
 
-function conditionView(condition: Condition): ConditionView {
+export function conditionView(condition: Condition): ConditionView {
   const { type, status, reason, message, since } = condition
   return { type, status, reason, message, since: new Date(since).toISOString() }
-}
-
-/** Who leads, and how long without a renewal. */
-export function leadView(
-  leadership: LeaderView | undefined,
-): Pick<FleetView, 'leader' | 'epoch' | 'leaseMs' | 'leading'> {
-  if (leadership === undefined) return { leader: null, epoch: null, leaseMs: null, leading: false }
-  const { holder: leader, epoch, leaseMs, isSelf: leading } = leadership
-  return { leader, epoch, leaseMs: leaseMs === null ? null : Math.round(leaseMs), leading }
-}
-
-/** All that is told of a fleet in a list. One of status and spec may be missing: accepted a moment ago, or lost by the store. */
-export interface FleetFacts {
-  readonly name: string
-  readonly status: FleetStatus | undefined
-  readonly spec: AcceptedSpec | undefined
-  readonly leadership: LeaderView | undefined
-  /** What keeps the answering process from looking after the fleet. */
-  readonly trouble: Condition | undefined
-  /** That the store did not tell this now. */
-  readonly staleness: Staleness | undefined
-}
-
-function staleCondition({ reason, since }: Staleness, trouble: Condition | undefined): Condition {
-  const message = `the store does not answer, and this is what it said last: ${reason}`
-  const isSame = trouble?.type === 'StoreUnavailable'
-  return {
-    type: 'StoreUnavailable',
-    status: 'True',
-    reason: 'StoreUnavailable',
-    message,
-    since: isSame ? Math.min(since, trouble.since) : since,
-  }
-}
-
-/**
- * The published conditions, and what has kept this process from publishing since. Where another one has looked at the
- * fleet later, the trouble is this process's own and says nothing about the fleet.
- */
-function conditionsOf({ status, trouble, staleness }: FleetFacts): readonly Condition[] {
-  const isOurs = trouble !== undefined && trouble.since >= (status?.observedAt ?? 0)
-  const added = [
-    ...(isOurs ? [trouble] : []),
-    ...(staleness === undefined ? [] : [staleCondition(staleness, trouble)]),
-  ]
-  const byType = new Map([...(status?.conditions ?? []), ...added].map((each) => [each.type, each]))
-  return [...byType.values()]
-}
-
-export function fleetView(facts: FleetFacts): FleetView {
-  const { name, status, spec } = facts
-  return {
-    name,
-    generation: status?.generation ?? spec?.generation ?? 0,
-    specHash: status?.specHash ?? null,
-    documentHash: spec?.hash ?? null,
-    source: spec?.source ?? null,
-    acceptedAt: isoTime(spec?.acceptedAt),
-    ...leadView(facts.leadership),
-    lastLeader: status?.leader ?? null,
-    lastEpoch: status?.epoch ?? null,
-    observedAt: isoTime(status?.observedAt),
-    replicas: status?.replicas ?? null,
-    ready: status?.ready ?? null,
-    updated: status?.updated ?? null,
-    forwarded: status?.forwarded ?? null,
-    conditions: conditionsOf(facts).map(conditionView),
-  }
-}
-
-export function liveReplicaView(fleet: string, replica: ReplicaView): LiveReplicaView {
-  const { holder, leads, declares, agoMs, startedAt } = replica
-  return {
-    holder,
-    leads: leads.includes(fleet),
-    declares: declares[fleet] ?? null,
-    agoMs,
-    startedAt: isoTime(startedAt),
-  }
 }
 
 export function engineView(fleet: string, engine: EngineStatus): EngineView {
