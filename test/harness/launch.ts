@@ -1,6 +1,12 @@
 import type Docker from 'dockerode'
 import { GenericContainer, Wait } from 'testcontainers'
-import { findGluetun, type GluetunOptions, type GluetunStandIn, gluetunEnv } from './standins.ts'
+import {
+  findGluetun,
+  type GluetunOptions,
+  type GluetunStandIn,
+  gluetunEnv,
+  roleFilePath,
+} from './standins.ts'
 
 /** Long enough for a start on a machine that is busy with 20 others, ms. */
 const START_TIMEOUT_MS = 60_000
@@ -17,6 +23,9 @@ export async function launchGluetun(
     .withName(options.name)
     .withLabels({ ...options.labels })
     .withEnvironment(gluetunEnv(options))
+    .withCopyContentToContainer(
+      options.roleFile === undefined ? [] : [{ content: options.roleFile, target: roleFilePath }],
+    )
     .withNetworkMode(options.network ?? 'bridge')
     // An image from scratch has no shell, so that the default strategy, which looks for ports by one, can only fail.
     .withWaitStrategy(Wait.forLogMessage(/control server on port/))

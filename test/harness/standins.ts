@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { EngineMode } from '../standins/engine/mode.ts'
+import type { Release } from '../standins/gluetun/release.ts'
 import type { GluetunState, StateChange } from '../standins/gluetun/state.ts'
+import { makeTar } from '../standins/image/tar.ts'
 import { type Answer, ask } from './ask.ts'
 
 /** The default network of Docker, on which a container has an address but no name service. */
 const defaultNetwork = 'bridge'
+
+/** The stand-in's own endpoint, open when the control server's port is not. */
+const ownPort = 9998
 
 /** Long enough for a start on a machine that is busy with 20 others. */
 const startTimeoutMs = 30_000
@@ -25,6 +30,12 @@ export interface GluetunOptions {
   /** Docker network; default `bridge`. */
   readonly network?: string | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
+  /** Which Gluetun it plays, at start and after each restart; default v3.41.3. */
+  readonly release?: Release | undefined
+  /** Set over all that at start and after each restart: a fault that is there from the beginning. */
+  readonly state?: StateChange | undefined
+  /** `/gluetun/auth/config.toml`. */
+  readonly roleFile?: string | undefined
 }
 
 /** A Gluetun stand-in that runs. Its address is looked up at each call, for a restart may change it. */
@@ -43,6 +54,10 @@ export interface GluetunStandIn {
   /** What its health server says; Docker follows 5 to 15 s later. */
   setHealthy(healthy: boolean): Promise<GluetunState>
   setStatus(status: GluetunState['status']): Promise<GluetunState>
+  /** The VPN restarts from within: no container ends, the namespace stays, and the tunnel is away for a while. */
+  reconnect(): Promise<GluetunState>
+  /** A loop of Gluetun's own crashes, and with it the container ends, code 1. */
+  crash(): Promise<void>
   /** `docker restart`: a new network namespace, the state of its start; waits until the tunnel is up again. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -94,12 +109,17 @@ export interface EngineState {
   readonly counters: Readonly<Record<string, number>>
 }
 
+/** Where a Gluetun looks for it. */
+export const roleFilePath = '/gluetun/auth/config.toml'
+
 /** The environment by which a Gluetun stand-in is told its state at start. */
 export function gluetunEnv(options: GluetunOptions): Record<string, string> {
   return {
     ...(options.port === undefined ? {} : { STANDIN_PORT: String(options.port) }),
     ...(options.publicIp === undefined ? {} : { STANDIN_PUBLIC_IP: options.publicIp }),
     ...(options.apiKey === undefined ? {} : { STANDIN_API_KEY: options.apiKey }),
+    ...(options.release === undefined ? {} : { STANDIN_RELEASE: options.release }),
+    ...(options.state === undefined ? {} : { STANDIN_STATE: JSON.stringify(options.state) }),
     ...options.env,
   }
 }
@@ -119,6 +139,10 @@ export async function startGluetun(
   })
   const gluetun = clientOf(docker, container.id, options.name)
   try {
+    if (options.roleFile !== undefined) {
+      const file = { path: roleFilePath.slice(1), mode: 0o644, content: options.roleFile }
+      await container.putArchive(makeTar([file]), { path: '/' })
+    }
     await gluetun.start()
     return gluetun
   } catch (error) {
@@ -195,12 +219,13 @@ export async function removeLabelled(
 function clientOf(docker: Docker, id: string, name: string): GluetunStandIn {
   const container = docker.getContainer(id)
   const controlUrl = async () => `http://${await addressOf(docker, id)}:8000`
-  const state = async () =>
-    JSON.parse(accepted(await ask(`${await controlUrl()}/standin/state`))) as GluetunState
-  const set = async (change: StateChange) => {
-    const url = `${await controlUrl()}/standin/state`
-    return JSON.parse(accepted(await ask(url, { method: 'POST', body: change }))) as GluetunState
+  const own = async (path: string, body?: unknown) => {
+    const url = `http://${await addressOf(docker, id)}:${ownPort}/standin/${path}`
+    const method = body === undefined ? 'GET' : 'POST'
+    return JSON.parse(accepted(await ask(url, { method, body }))) as GluetunState
   }
+  const state = () => own('state')
+  const set = (change: StateChange) => own('state', change)
   const up = () => waitUntilUp(name, state)
   return {
     id,
@@ -212,6 +237,11 @@ function clientOf(docker: Docker, id: string, name: string): GluetunStandIn {
     setPort: (port) => set({ port }),
     setHealthy: (healthy) => set({ healthy }),
     setStatus: (status) => set({ status }),
+    reconnect: () => own('event', { event: 'reconnect' }),
+    crash: async () => {
+      await own('event', { event: 'crash' })
+      await container.wait()
+    },
     restart: async () => {
       await container.restart({ t: 2 })
       await up()

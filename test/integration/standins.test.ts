@@ -19,6 +19,7 @@ import {
   startGluetun,
 } from '../harness/standins.ts'
 import { buildStandIns, type StandInImages } from '../standins/build.ts'
+import { makeTar } from '../standins/image/tar.ts'
 
 const docker = new Docker()
 const prefix = `standins-${process.pid}`
@@ -364,8 +365,8 @@ describe.concurrent('Gluetun stand-in', () => {
     const node = await gluetun({ port: 45_000, publicIp: '203.0.113.9' })
     const status = await read(node, '/v1/vpn/status')
     expect(status.headers['content-type']).toBe('text/plain; charset=utf-8')
-    expect(status.body).toBe('{"status":"running"}')
-    expect((await read(node, '/v1/portforward')).body).toBe('{"port":45000,"ports":[45000]}')
+    expect(status.body).toBe('{"status":"running"}\n')
+    expect((await read(node, '/v1/portforward')).body).toBe('{"port":45000,"ports":[45000]}\n')
     expect((await read(node, '/v1/publicip/ip')).json()).toMatchObject({
       public_ip: '203.0.113.9',
     })
@@ -375,7 +376,7 @@ describe.concurrent('Gluetun stand-in', () => {
     expect(await read(node, '/v1/vpn/status/')).toMatchObject({ status: 404 })
     expect(await read(node, '/v1/vpn/settings')).toMatchObject({
       status: 401,
-      body: 'Unauthorized',
+      body: 'Unauthorized\n',
     })
     const url = `${await node.controlUrl()}/v1/version`
     expect(await ask(url, { method: 'DELETE' })).toMatchObject({ status: 405 })
@@ -384,7 +385,7 @@ describe.concurrent('Gluetun stand-in', () => {
   test('asks for its key on every route when it has one', async ({ expect }) => {
     const node = await gluetun({ apiKey: 'k3y' })
     const path = '/v1/vpn/status'
-    const refused = { status: 401, body: 'Unauthorized' }
+    const refused = { status: 401, body: 'Unauthorized\n' }
     expect(await read(node, path)).toMatchObject(refused)
     expect(await read(node, path, { 'X-API-Key': 'other' })).toMatchObject(refused)
     expect(await read(node, path, { 'X-API-Key': 'k3y' })).toMatchObject(ok)
@@ -412,11 +413,11 @@ describe.concurrent('Gluetun stand-in', () => {
 
   test('has its VPN stopped and started, address and port following', async ({ expect }) => {
     const node = await gluetun({ port: 45_000 })
-    expect((await put(node, 'stopped')).body).toBe('{"outcome":"stopped"}')
-    expect((await put(node, 'stopped')).body).toBe('{"outcome":"already stopped"}')
+    expect((await put(node, 'stopped')).body).toBe('{"outcome":"stopped"}\n')
+    expect((await put(node, 'stopped')).body).toBe('{"outcome":"already stopped"}\n')
     expect(await node.state()).toMatchObject({ status: 'stopped', publicIp: '', ports: [] })
-    expect((await read(node, '/v1/publicip/ip')).body).toBe('{"public_ip":""}')
-    expect((await put(node, 'running')).body).toBe('{"outcome":"running"}')
+    expect((await read(node, '/v1/publicip/ip')).body).toBe('{"public_ip":""}\n')
+    expect((await put(node, 'running')).body).toBe('{"outcome":"running"}\n')
     expect(await node.state()).toMatchObject({ status: 'running' })
     await expect.poll(async () => (await node.state()).ports, patience).toEqual([45_000])
     expect(await put(node, 'dancing')).toMatchObject({ status: 400 })
@@ -440,8 +441,77 @@ describe.concurrent('Gluetun stand-in', () => {
     await expect(ask(url, { timeoutMs: 500 })).rejects.toThrow()
     await node.set({ control: '500' })
     expect(await ask(url)).toMatchObject({ status: 500 })
+    await node.set({ control: 'refuse' })
+    await expect(ask(url)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
     await node.set({ control: 'normal' })
     expect(await ask(url)).toMatchObject(ok)
+  })
+
+  test('plays another release from its start or from now on', async ({ expect }) => {
+    const node = await gluetun({ port: 45_000, release: 'v3.40' })
+    const older = '/v1/openvpn/portforwarded'
+    expect((await read(node, older)).json()).toEqual({ port: 45_000 })
+    expect(await read(node, '/v1/portforward')).toMatchObject({ status: 401 })
+    await node.set({ release: 'v3.41.1' })
+    expect(await read(node, older)).toMatchObject({ status: 301 })
+    expect((await read(node, '/v1/portforward')).json()).toEqual({ port: 45_000 })
+    await node.set({ release: 'master' })
+    expect(await read(node, '/v1/portforward')).toMatchObject({ status: 401 })
+    await node.restart()
+    expect((await read(node, older)).json()).toEqual({ port: 45_000 })
+  })
+
+  test('goes by its role file, and does not start with a route that it does not have', async ({
+    expect,
+  }) => {
+    const role = (route: string) =>
+      `[[roles]]\nname = "a"\nauth = "apikey"\napikey = "k3y"\nroutes = ["${route}"]\n`
+    const roleFile = role('GET /v1/portforward')
+    const node = await gluetun({ release: 'master', roleFile })
+    expect(await read(node, '/v1/portforward')).toMatchObject({ status: 401 })
+    expect(await read(node, '/v1/portforward', { 'X-API-Key': 'k3y' })).toMatchObject(ok)
+    const older = await docker.createContainer({
+      name: newName(),
+      Image: images.gluetun,
+      Labels: labels,
+      Env: ['STANDIN_RELEASE=v3.40'],
+    })
+    const file = { path: 'gluetun/auth/config.toml', mode: 0o644, content: roleFile }
+    await older.putArchive(makeTar([file]), { path: '/' })
+    await older.start()
+    const { exitCode, log } = await ending(older.id)
+    expect(exitCode).toBe(1)
+    expect(log).toContain('route not supported by the control server: GET /v1/portforward')
+  })
+
+  test('looks well while its tunnel is frozen, then restarts in vain, then recovers', async ({
+    expect,
+  }) => {
+    const node = await gluetun({ port: 45_000 })
+    const health = async () =>
+      (await docker.getContainer(node.id).inspect()).State.Health?.Status ?? 'none'
+    await expect.poll(health, { timeout: 60_000, interval: 200 }).toBe('healthy')
+    await node.set({ frozen: { healthyForMs: 4_000, loopMs: 1_000 } })
+    expect((await read(node, '/v1/vpn/status')).json()).toEqual({ status: 'running' })
+    expect((await read(node, '/v1/portforward')).json()).toEqual({ port: 45_000, ports: [45_000] })
+    expect((await read(node, '/v1/publicip/ip')).json()).not.toEqual({ public_ip: '' })
+    expect((await node.state()).carries).toBe(false)
+    await expect.poll(health, { timeout: 60_000, interval: 200 }).toBe('unhealthy')
+    expect((await read(node, '/v1/publicip/ip')).json()).toEqual({ public_ip: '' })
+    await node.set({ frozen: null })
+    await expect.poll(health, { timeout: 60_000, interval: 200 }).toBe('healthy')
+    expect((await read(node, '/v1/portforward')).json()).toEqual({ port: 45_000, ports: [45_000] })
+  })
+
+  test('ends with its port forwarding, and comes back as it was', async ({ expect }) => {
+    const node = await gluetun({ port: 45_000 })
+    await node.crash()
+    expect(await ending(node.id)).toMatchObject({
+      exitCode: 1,
+      log: expect.stringContaining('port forwarding loop crashed'),
+    })
+    await node.start()
+    await expect.poll(async () => (await node.state()).ports, patience).toEqual([45_000])
   })
 })
 
@@ -460,6 +530,21 @@ describe.concurrent('engines in the network namespace of a Gluetun stand-in', ()
     expect(await isOpen(address, 19_000)).toBe(false)
     expect((await node.state()).ports).toEqual([45_000])
     expect((await findGluetun(docker, node.name))?.id).toBe(node.id)
+  })
+
+  test('stay in its namespace through a restart of the VPN from within', async ({ expect }) => {
+    const node = await gluetun({ port: 45_000, state: { nextPorts: [45_001] } })
+    const id = await launch(inside(node, 19_000))
+    const standIn = await findEngine(docker, id, 19_000)
+    await expect.poll(() => standIn.get(versionPath).catch(failure), patience).toMatchObject(ok)
+    const before = await docker.getContainer(node.id).inspect()
+    await node.set({ nextPorts: [45_002], connectMs: 2_000 })
+    expect(await node.reconnect()).toMatchObject({ carries: false, ports: [], healthy: true })
+    expect(await standIn.get(versionPath)).toMatchObject(ok)
+    await expect.poll(async () => (await node.state()).ports, patience).toEqual([45_002])
+    const { State } = await docker.getContainer(node.id).inspect()
+    expect(State.StartedAt).toBe(before.State.StartedAt)
+    expect(await standIn.get(versionPath)).toMatchObject(ok)
   })
 
   test('keep running in the dead namespace, as Docker has it', async ({ expect }) => {
