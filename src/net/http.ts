@@ -47,3 +47,10 @@ export const MAX_BODY_BYTES = 64 * 1024
 
 /** GET of a small text. Rejects with {@link HttpFailed} and nothing else; never follows a redirect. */
 export type HttpGet = (url: string, call: HttpCall) => Promise<HttpAnswer>
+
+/**
+ * PUT of a small text, over a connection of its own and sent once: a kept connection that turns out to be dead would
+ * leave open whether it was heard. Rejects with {@link HttpFailed} and nothing else; only `refused` proves that
+ * nothing arrived. Never follows a redirect.
+ */
+export type HttpPut = (url: string, body: string, call: HttpCall) => Promise<HttpAnswer>

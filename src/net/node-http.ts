@@ -8,6 +8,7 @@ import {
   HttpFailed,
   type HttpFailure,
   type HttpGet,
+  type HttpPut,
   MAX_BODY_BYTES,
 } from './http.ts'
 
@@ -79,14 +80,26 @@ interface Agents {
   readonly https: https.Agent
 }
 
-function begin(url: URL, call: HttpCall, agents: Agents, fresh: boolean): http.ClientRequest {
-  const headers = { accept: '*/*', ...(fresh && { connection: 'close' }), ...call.headers }
+/** A call, and what it carries where it is no GET. */
+interface Message extends HttpCall {
+  readonly put?: string | undefined
+}
+
+function begin(url: URL, call: Message, agents: Agents, fresh: boolean): http.ClientRequest {
+  const { put } = call
+  const method = put === undefined ? 'GET' : 'PUT'
+  const headers = {
+    accept: '*/*',
+    ...(fresh && { connection: 'close' }),
+    ...(put !== undefined && { 'content-length': Buffer.byteLength(put) }),
+    ...call.headers,
+  }
   if (url.protocol === 'https:')
-    return https.request(url, { headers, agent: fresh ? false : agents.https })
+    return https.request(url, { method, headers, agent: fresh ? false : agents.https })
   // A URL keeps the brackets of an IPv6 address, a socket wants none.
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const port = url.port === '' ? 80 : Number(url.port)
-  const options = { host, port, path: url.pathname + url.search, headers }
+  const options = { method, host, port, path: url.pathname + url.search, headers }
   // Without an agent's bookkeeping: half of what a probe costs beside its system calls.
   return fresh
     ? http.request({ ...options, createConnection: () => net.connect({ host, port }) })
@@ -94,7 +107,7 @@ function begin(url: URL, call: HttpCall, agents: Agents, fresh: boolean): http.C
 }
 
 /** One exchange. Settles once, whatever happens, and leaves neither timer nor listener behind. */
-function exchange(clock: Clock, agents: Agents, url: URL, call: HttpCall): Promise<HttpAnswer> {
+function exchange(clock: Clock, agents: Agents, url: URL, call: Message): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const due = clock.monotonic() + call.timeoutMs
     let request: http.ClientRequest | undefined
@@ -146,7 +159,7 @@ function exchange(clock: Clock, agents: Agents, url: URL, call: HttpCall): Promi
         if (request === sent && !settled)
           fail(new HttpFailed('reset', 'the connection ended without an answer'))
       })
-      sent.end()
+      sent.end(call.put)
     }
     try {
       send(call.fresh === true)
@@ -157,19 +170,27 @@ function exchange(clock: Clock, agents: Agents, url: URL, call: HttpCall): Promi
   })
 }
 
-/** The real {@link HttpGet}, on node:http. Disposing it closes idle connections. */
-export function openNodeHttp(clock: Clock): { readonly get: HttpGet } & Disposable {
+function parseUrl(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new HttpFailed('ours', 'not an http or https address')
+  return url
+}
+
+export interface NodeHttp extends Disposable {
+  readonly get: HttpGet
+  readonly put: HttpPut
+}
+
+/** The real {@link HttpGet} and {@link HttpPut}, on node:http. Disposing it closes idle connections. */
+export function openNodeHttp(clock: Clock): NodeHttp {
   // Idle connections are dropped soon: engines may run one thread per connection.
   const kept = { keepAlive: true, maxSockets: 4, maxFreeSockets: 2, timeout: 10_000 }
   const agents: Agents = { http: new http.Agent(kept), https: new https.Agent(kept) }
-  const get: HttpGet = async (address, call) => {
-    const url = URL.canParse(address) ? new URL(address) : undefined
-    if (!url || !/^https?:$/.test(url.protocol))
-      throw new HttpFailed('ours', 'not an http or https address')
-    return exchange(clock, agents, url, call)
-  }
   return {
-    get,
+    get: async (address, call) => exchange(clock, agents, parseUrl(address), call),
+    put: async (address, body, call) =>
+      exchange(clock, agents, parseUrl(address), { ...call, put: body, fresh: true }),
     [Symbol.dispose]: () => {
       agents.http.destroy()
       agents.https.destroy()

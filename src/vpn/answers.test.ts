@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parsePortFile, parsePorts, parsePublicIp, parseStatus } from './answers.ts'
+import {
+  parseOutcome,
+  parsePortFile,
+  parsePorts,
+  parsePublicIp,
+  parseStatus,
+  parseVersion,
+} from './answers.ts'
 
 const port = fc.integer({ min: 1, max: 65_535 })
 
@@ -109,4 +116,13 @@ describe('the public IP', () => {
     for (const body of ['', '{}', '{"public_ip":7}', '{"public_ip":"<html>"}', 'null'])
       expect(parsePublicIp(body)).toBeUndefined()
   })
+})
+
+test('the release and the outcome of a PUT are words, or nothing', () => {
+  expect(parseVersion('{"version":"v3.41.3","commit":"x"}')).toBe('v3.41.3')
+  expect(parseOutcome('{"outcome":"already running"}\n')).toBe('already running')
+  for (const body of ['', 'Unauthorized', '{}', '{"version":"","outcome":1}', '[]', 'null']) {
+    expect(parseVersion(body)).toBeUndefined()
+    expect(parseOutcome(body)).toBeUndefined()
+  }
 })

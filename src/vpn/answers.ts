@@ -14,6 +14,9 @@ const portsShape = z
   .refine((body) => body.port !== undefined || body.ports !== undefined)
 const publicIpShape = z.object({ public_ip: z.string().nullable() })
 
+const versionShape = z.object({ version: z.string().trim().min(1).max(64) })
+const outcomeShape = z.object({ outcome: z.string().max(64) })
+
 function parse<T>(shape: z.ZodType<T>, body: string): T | undefined {
   try {
     return shape.safeParse(JSON.parse(body)).data
@@ -55,4 +58,14 @@ export function parsePortFile(text: string): readonly number[] | undefined {
   const ports = lines.filter((line) => line !== '')
   if (!ports.every((line) => /^\d{1,5}$/.test(line) && Number(line) <= 65_535)) return undefined
   return [...new Set(ports.map(Number))].filter((port) => port !== 0)
+}
+
+/** The release that answers: `v3.41.3`, or a word such as `latest`. */
+export function parseVersion(body: string): string | undefined {
+  return parse(versionShape, body)?.version
+}
+
+/** What came of a PUT of a status: `stopped`, `running`, `crashed`, or `already …` where nothing was done. */
+export function parseOutcome(body: string): string | undefined {
+  return parse(outcomeShape, body)?.outcome
 }

@@ -84,7 +84,8 @@ describe('reading a control server', () => {
   })
 
   test.each<[string, Say]>([
-    ['404, as before there were roles', [404, '404 page not found']],
+    ['400, as before there were roles', [400, 'GET /portforward not found']],
+    ['404', [404, '404 page not found']],
     ['401, as releases with roles up to v3.41.1', UNAUTHORIZED],
   ])('finds the port at the older route where the newer one says %s', async (_, newer) => {
     const { read } = gluetun({
@@ -111,7 +112,7 @@ describe('reading a control server', () => {
       [
         '[[roles]]',
         'name = "acefleet"',
-        'routes = ["GET /v1/vpn/status", "PUT /v1/vpn/status", "GET /v1/portforward", "GET /v1/publicip/ip"]',
+        'routes = ["GET /v1/vpn/status", "PUT /v1/vpn/status", "GET /v1/portforward", "GET /v1/publicip/ip", "GET /v1/version"]',
         'auth = "apikey"',
         'apikey = "<the content of /run/key>"',
       ].join('\n'),
@@ -198,7 +199,32 @@ describe('reading a control server', () => {
     expect(said).toMatchObject({ kind: 'refused', message: expect.stringContaining('/run/key') })
     expect(said).toHaveProperty('message', expect.stringContaining(what))
     expect(JSON.stringify(said)).not.toContain('hidden')
+    // Conditions put the node's name before it.
+    expect(said).toHaveProperty('message', expect.stringMatching(/^The API key file/))
     expect(asked).toEqual([])
+  })
+
+  test.each<[string, Say, string, string]>([
+    ['v3.40', [200, '{"version":"v3.40.0"}'], 'portforwarded"', '/v1/portforward"'],
+    ['v3.41.0', [200, '{"version":"v3.41.0"}'], '/v1/portforward"', 'portforwarded"'],
+    ['v4', [200, '{"version":"v4.0.0"}'], '/v1/portforward"', 'portforwarded"'],
+    ['a build of master', [200, '{"version":"latest"}'], '/v1/portforward"', 'portforwarded"'],
+  ])('names the port route of %s, which starts with no other', async (_, version, named, other) => {
+    const { read } = gluetun({ '/v1/vpn/status': UNAUTHORIZED, '/v1/version': version })
+    const said = await read()
+    expect(said).toHaveProperty('message', expect.stringContaining(named))
+    expect(said).toHaveProperty('message', expect.not.stringContaining(other))
+  })
+
+  test('tells of both port routes where the release is not known, and asks for it once', async () => {
+    for (const version of [UNAUTHORIZED, 'timeout', [200, 'nonsense']] as const) {
+      const refused = { '/v1/vpn/status': UNAUTHORIZED, '/v1/portforward': UNAUTHORIZED }
+      const older = { '/v1/openvpn/portforwarded': UNAUTHORIZED, '/v1/version': version }
+      const { read, asked } = gluetun({ ...refused, ...older })
+      const said = await read()
+      expect(said).toHaveProperty('message', expect.stringContaining('before v3.41.0'))
+      expect(asked.filter(({ url }) => url.endsWith('/v1/version'))).toHaveLength(1)
+    }
   })
 
   test('shows no user or password of a URL', async () => {

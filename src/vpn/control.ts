@@ -1,20 +1,22 @@
-import { type HttpAnswer, HttpFailed, type HttpGet } from '../net/http.ts'
+import type { HttpGet } from '../net/http.ts'
 import type { ControlFailure, ControlReading } from '../observe/observation.ts'
-import type { VpnNode } from '../spec/fleet.ts'
 import type { Clock } from '../time/clock.ts'
-import { adviseOnAbsence, adviseOnRefusal, adviseOnSilence } from './advice.ts'
+import { hasPortRoute, OLD_PORT_ROUTE, PORT_ROUTE } from './advice.ts'
 import { parsePortFile, parsePorts, parsePublicIp, parseStatus } from './answers.ts'
-import { readCredentials } from './credentials.ts'
+import {
+  askVersion,
+  type ControlTarget,
+  type Conversation,
+  interpret,
+  isRefusal,
+  mayLackRoute,
+  openConversation,
+  type Part,
+  silence,
+} from './conversation.ts'
 import type { ReadSmallFile } from './small-file.ts'
 
-/** Whom to ask: the node as specified, and what an inspect adds. */
-export interface ControlTarget {
-  readonly node: Pick<VpnNode, 'name' | 'control' | 'portFile'>
-  /** The container's own address, for a node whose spec gives no control URL. */
-  readonly address: string | undefined
-  /** Unix ms of the container's start: an older port file is of another incarnation. 0 when unknown. */
-  readonly startedAt: number
-}
+export type { ControlTarget } from './conversation.ts'
 
 /** Reads a node's control server once. Never rejects. */
 export type ReadControl = (
@@ -30,89 +32,50 @@ export interface ControlParts {
   readonly timeoutMs?: number | undefined
 }
 
-const STATUS = '/v1/vpn/status'
-const PORTS = '/v1/portforward'
-/** The route before v3.41.0; since then a redirect to {@link PORTS}. */
-const OLD_PORTS = '/v1/openvpn/portforwarded'
-const PUBLIC_IP = '/v1/publicip/ip'
-
-/** One answer of several that make a reading. */
-type Part<T> =
-  | { readonly kind: 'value'; readonly value: T }
-  | { readonly kind: ControlFailure['kind']; readonly message: string }
-
-/** The requests of one reading: one deadline, one set of headers. */
-interface Conversation {
-  readonly node: ControlTarget['node']
-  /** Without user, password and query: fit for messages. */
-  readonly origin: string
-  readonly get: (path: string) => Promise<HttpAnswer>
-}
-
-const isRefusal = (status: number) => status === 401 || status === 403
-
-function interpret<T>(
-  talk: Conversation,
-  path: string,
-  answer: HttpAnswer,
-  parse: (body: string) => T | undefined,
-): Part<T> {
-  const { node, origin } = talk
-  const route = `GET ${path}`
-  const { status } = answer
-  if (status === 200) {
-    const value = parse(answer.body)
-    if (value !== undefined) return { kind: 'value', value }
-    return silence(talk, path, 'its answer is not what Gluetun says there')
+/** Asks routes of one control server; the release is asked for at most once. */
+function makeAsk(talk: Conversation, http: HttpGet) {
+  let version: Promise<string | undefined> | undefined
+  const release = () => {
+    version ??= askVersion(talk, http)
+    return version
   }
-  if (isRefusal(status)) return { kind: 'refused', message: adviseOnRefusal(node, origin, route) }
-  if (status === 404 || status === 405 || (status >= 300 && status < 400))
-    return { kind: 'missing', message: adviseOnAbsence(node.name, origin, route, status) }
-  return silence(talk, path, `it answered HTTP ${status}`)
-}
+  const send = (route: string) => http(talk.prefix + route.replace(/^GET /, ''), talk.call())
 
-function silence(talk: Conversation, path: string, why: string): Part<never> {
-  const message = adviseOnSilence(talk.node.name, talk.origin, `GET ${path}`, why)
-  return { kind: 'unreachable', message }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-async function ask<T>(
-  talk: Conversation,
-  path: string,
-  parse: (body: string) => T | undefined,
-): Promise<Part<T>> {
-  try {
-    return interpret(talk, path, await talk.get(path), parse)
-  } catch (error) {
-    return silence(talk, path, reasonOf(error))
+  const ask = async <T>(
+    route: string,
+    parse: (body: string) => T | undefined,
+  ): Promise<Part<T>> => {
+    try {
+      return await interpret(talk, route, await send(route), parse, release)
+    } catch (error) {
+      return silence(talk, route, error)
+    }
   }
-}
-
-/**
- * Both generations of the route. A release without the newer one says 404, or 401 up to v3.41.1; one with it
- * redirects the older to it. The redirect is never followed: where it leads, we were refused a moment ago.
- */
-async function askPorts(talk: Conversation): Promise<Part<readonly number[]>> {
-  try {
-    const answer = await talk.get(PORTS)
-    const newer = interpret(talk, PORTS, answer, parsePorts)
-    if (newer.kind !== 'refused' && answer.status !== 404) return newer
-    const older = interpret(talk, OLD_PORTS, await talk.get(OLD_PORTS), parsePorts)
-    return older.kind === 'value' || older.kind === 'unreachable' ? older : newer
-  } catch (error) {
-    return silence(talk, PORTS, reasonOf(error))
+  /** Of two answers without a port, the one that can be mended: where both are refused, that of the release. */
+  const isOlderTheOne = async (newer: number, older: number): Promise<boolean> => {
+    const isRedirected = older >= 300 && older < 400
+    if (isRedirected || !mayLackRoute(older)) return !isRedirected
+    if (isRefusal(newer) && isRefusal(older)) return hasPortRoute(await release()) === false
+    return isRefusal(older)
   }
-}
-
-function baseOf(target: ControlTarget): URL | undefined {
-  const { address } = target
-  const host = address?.includes(':') ? `[${address}]` : address
-  const text = target.node.control.url ?? (host === undefined ? '' : `http://${host}:8000`)
-  return URL.canParse(text) ? new URL(text) : undefined
+  /**
+   * Both generations of the route: a release with the newer one redirects the older to it, and a release without it
+   * says so in one of several ways. The redirect is never followed: where it leads, we were refused a moment ago.
+   */
+  const askPorts = async (): Promise<Part<readonly number[]>> => {
+    try {
+      const answer = await send(PORT_ROUTE)
+      if (!mayLackRoute(answer.status))
+        return await interpret(talk, PORT_ROUTE, answer, parsePorts, release)
+      const older = await send(OLD_PORT_ROUTE)
+      return (await isOlderTheOne(answer.status, older.status))
+        ? await interpret(talk, OLD_PORT_ROUTE, older, parsePorts, release)
+        : await interpret(talk, PORT_ROUTE, answer, parsePorts, release)
+    } catch (error) {
+      return silence(talk, PORT_ROUTE, error)
+    }
+  }
+  return { ask, askPorts }
 }
 
 /** The ports that the mounted status file tells, unless an earlier incarnation left it behind. */
@@ -135,47 +98,24 @@ async function portsFromFile(
 export function createReadControl(parts: ControlParts): ReadControl {
   const { http, readFile, clock, timeoutMs = 2_000 } = parts
 
-  const converse = (
-    target: ControlTarget,
-    base: URL,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Conversation => {
-    const due = clock.monotonic() + timeoutMs
-    const prefix = base.origin + base.pathname.replace(/\/+$/, '')
-    const get = (path: string) => {
-      const leftMs = due - clock.monotonic()
-      if (leftMs <= 0) throw new HttpFailed('timeout', 'no whole answer in time')
-      return http(prefix + path, { headers, signal, timeoutMs: leftMs })
-    }
-    return { node: target.node, origin: base.origin, get }
-  }
-
   return async (target, signal) => {
     const at = clock.now()
-    const fail = async (kind: ControlFailure['kind'], message: string): Promise<ControlFailure> => {
+    const fail = async ({ kind, message }: Omit<ControlFailure, 'at'>): Promise<ControlFailure> => {
       const ports = await portsFromFile(target, readFile)
       return { kind, message, at, ...(ports && { ports }) }
     }
-    const { name, control } = target.node
-    const base = baseOf(target)
-    if (base === undefined)
-      return fail(
-        'unreachable',
-        `No address of ${name} is known: give it a control.url in the spec`,
-      )
-    const credentials = await readCredentials(control, readFile)
-    if (credentials.kind === 'unusable') return fail('refused', `${name}: ${credentials.message}`)
+    const talk = await openConversation(target, { readFile, clock, timeoutMs, signal })
+    if ('kind' in talk) return fail(talk)
 
-    const talk = converse(target, base, credentials.headers, signal)
+    const { ask, askPorts } = makeAsk(talk, http)
     const [status, publicIp, asked] = await Promise.all([
-      ask(talk, STATUS, parseStatus),
-      ask(talk, PUBLIC_IP, parsePublicIp),
-      askPorts(talk),
+      ask('GET /v1/vpn/status', parseStatus),
+      ask('GET /v1/publicip/ip', parsePublicIp),
+      askPorts(),
     ])
-    if (status.kind !== 'value') return fail(status.kind, status.message)
+    if (status.kind !== 'value') return fail(status)
     // A passing silence on the address must not read as "Gluetun tells none"; a standing refusal leaves a gap.
-    if (publicIp.kind === 'unreachable') return fail(publicIp.kind, publicIp.message)
+    if (publicIp.kind === 'unreachable') return fail(publicIp)
 
     const fromFile = asked.kind === 'value' ? undefined : await portsFromFile(target, readFile)
     const ports = asked.kind === 'value' ? asked.value : fromFile

@@ -226,3 +226,54 @@ describe('a GET', () => {
     expect(await failureOf(http.get(url, { ...call, timeoutMs: 20 }))).toBe('ours')
   })
 })
+
+describe('a PUT', () => {
+  function putter() {
+    const http = openNodeHttp(systemClock)
+    open.push({ [Symbol.asyncDispose]: async () => http[Symbol.dispose]() })
+    return http
+  }
+
+  test('carries its text and its headers over a connection of its own', async () => {
+    const heard: string[] = []
+    const { url, connections } = await serve((socket) => {
+      socket.on('data', (chunk) => {
+        heard.push(chunk.toString())
+        // Head and text come in one piece or in two.
+        if (heard.join('').endsWith('ö"}') || chunk.toString().startsWith('GET'))
+          socket.write(whole('{"outcome":"stopped"}'))
+      })
+    })
+    const { get, put } = putter()
+    await get(url, call)
+    heard.length = 0
+    const headers = { 'x-api-key': 'k3y' }
+    const answer = await put(url, '{"status":"ö"}', { ...call, headers })
+    expect(answer).toMatchObject({ status: 200, body: '{"outcome":"stopped"}' })
+    const text = heard.join('')
+    expect(text).toMatch(/^PUT \/x HTTP\/1.1\r\n/)
+    expect(text.toLowerCase()).toContain('content-length: 15\r\n')
+    expect(text).toContain('x-api-key: k3y\r\n')
+    expect(connections()).toBe(2)
+  })
+
+  test('is sent once, whatever becomes of it', async () => {
+    const { url, connections } = await serve((socket) => socket.on('data', () => socket.destroy()))
+    expect(await failureOf(putter().put(url, '{}', call))).toBe('reset')
+    expect(connections()).toBe(1)
+  })
+
+  test('follows no redirect, and tells that nobody listens', async () => {
+    const moved = 'HTTP/1.1 308 Permanent Redirect\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n'
+    const { url, connections } = await serve(answering(moved))
+    const { put } = putter()
+    expect(await put(url, '{}', call)).toMatchObject({ status: 308, location: '/y' })
+    expect(connections()).toBe(1)
+    const nobody = net.createServer().listen(0, '127.0.0.1')
+    await once(nobody, 'listening')
+    const { port } = nobody.address() as AddressInfo
+    nobody.close()
+    await once(nobody, 'close')
+    expect(await failureOf(put(`http://127.0.0.1:${port}/`, '{}', call))).toBe('refused')
+  })
+})
