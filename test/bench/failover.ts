@@ -50,7 +50,7 @@ async function oldestEngine({ docker, instance }: Stage): Promise<string> {
   return oldest.Id
 }
 
-/** Unix ms at which somebody else than the old leader first handed a change to node's HTTP client. */
+/** Unix ms at which somebody else than the old leader first issued a change, in the tick of its guard. */
 async function firstCall({ facts }: Stage, old: Replica, after: number): Promise<number> {
   const oldPid = old.pid()
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(5)) {
@@ -102,7 +102,7 @@ async function measureOn(
 
 /**
  * `npm run bench -- failover`: from the signal that ends the leader (SIGTERM, SIGKILL) to the tick in which the next one
- * hands its first change of the world to node, its create for an engine that was killed with the leader. Three replicas,
+ * issues its first change of the world, the create for an engine that was killed with the leader. Three replicas,
  * three lease servers; acefleet's default lease, and beside it the durations of kube's, through the same keeper.
  */
 export async function failover(run: BenchRun): Promise<Figures> {

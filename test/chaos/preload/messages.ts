@@ -1,7 +1,7 @@
 /** Where a process stops itself, on its way to the Docker daemon or back, or to the store. */
 export interface Failpoint {
   /**
-   * `issue`: in the tick in which the call is handed to node, right behind the guard. `send`: when it has a socket,
+   * `issue`: in the tick of the guard, as the call is handed to dockerode's wire. `send`: when it has a socket,
    * before its first byte is written. `answer`: when the daemon has answered, before anybody is told.
    */
   readonly at: 'issue' | 'send' | 'answer'
@@ -24,7 +24,7 @@ export type Report =
   | { readonly kind: 'stepped' }
   /** Written in the tick in which it stops. */
   | { readonly kind: 'hit'; readonly line: string; readonly at: number }
-  /** A call that changes the world was handed to node, in the tick of the guard. */
+  /** A call that changes the world was handed to dockerode's wire, in the tick of the guard. */
   | { readonly kind: 'issued'; readonly line: string; readonly at: number }
 
 /** The descriptor over which both talk, one JSON document per line. */
