@@ -121,7 +121,7 @@ describe.each(variants)(
       expect(await runningEngines()).toEqual(engines)
     })
 
-    test('leaves nothing behind but its engines, which are gone when they were deleted', async () => {
+    test('goes with `down` once its engines are removed: no container, volume or network stays', async () => {
       await project[Symbol.asyncDispose]()
       const label = [`com.docker.compose.project=${name}`]
       expect(await docker.listContainers({ all: true, filters: { label } })).toEqual([])
