@@ -8,6 +8,11 @@ import { hostOf } from './host.ts'
 import type { DepartedNode, ObservedEngine, ObservedNode } from './observation.ts'
 import { hasProcess, joinedId } from './rows.ts'
 
+/** So long after a tunnel came back its engines are asked often whether they came back with it, ms. */
+const RECONNECTED_MS = 90_000
+/** So long after an engine was cut off its neighbours are asked often; a state that lasts is looked at seldom, ms. */
+const DOUBT_MS = 90_000
+
 /** What an engine sits in. */
 export interface Surroundings {
   /** Ids of all containers that have a process. */
@@ -85,12 +90,35 @@ export function makeEngineObserver(
   }
 }
 
+/**
+ * How often an engine is asked about its network: often while its word may settle what its node's state is. Where
+ * there is no VPN nobody needs to know.
+ */
+function networkTurns(
+  node: ObservedNode | undefined,
+  engines: readonly ObservedEngine[],
+  now: number,
+): ProbeTarget['network'] {
+  if (node === undefined) return 'never'
+  const { state, reconnectedAt = -Infinity, containerId } = node
+  if (state === 'down') return node.running ? 'often' : 'seldom'
+  if (now - reconnectedAt < RECONNECTED_MS) return 'often'
+  const isOneCutOff = engines.some(
+    ({ networkMode, health }) =>
+      joinedId(networkMode) === containerId &&
+      health.network?.connected === false &&
+      now - health.network.since < DOUBT_MS,
+  )
+  return isOneCutOff ? 'often' : 'seldom'
+}
+
 /** Whom to probe from now on: running engines whose address is known. */
 export function probeTargets(
   engines: readonly ObservedEngine[],
   nodes: readonly ObservedNode[],
   fleet: Fleet,
   notes: ReadonlyMap<ContainerId, EngineNote>,
+  now: number,
 ): ProbeTarget[] {
   return engines.flatMap((engine) => {
     const joined = joinedId(engine.networkMode)
@@ -100,6 +128,7 @@ export function probeTargets(
     if (!hasProcess(engine) || host === undefined || port === undefined) return []
     const firstReadyAt = notes.get(engine.id)?.firstReadyAt
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-    return [{ id: engine.id, url, settings: fleet.engine.health, firstReadyAt }]
+    const network = networkTurns(node, engines, now)
+    return [{ id: engine.id, url, settings: fleet.engine.health, firstReadyAt, network }]
   })
 }

@@ -1,9 +1,11 @@
 import type { ContainerDetail, ContainerSummary, DockerReader } from '../docker/port.ts'
+import { NETWORK_EVERY } from '../engine/probed-engine.ts'
 import type { Fleet, VpnNode } from '../spec/fleet.ts'
 import type { Clock } from '../time/clock.ts'
 import type { NodeContainer } from '../vpn/judge.ts'
 import type { MonitoredNode, VpnMonitor } from '../vpn/monitor.ts'
 import { createNodeJudge } from '../vpn/node-judge.ts'
+import { connectedElsewhereAt, type SaidWord, wordsOf } from './engine-words.ts'
 import { type DepartedNode, generationOf, type ObservedNode } from './observation.ts'
 import { hasProcess, joinedId } from './rows.ts'
 
@@ -19,6 +21,7 @@ export interface NodeObserver {
   observe(
     fleet: Fleet,
     rows: readonly ContainerSummary[],
+    words: readonly SaidWord[],
     signal: AbortSignal,
   ): Promise<readonly ObservedNode[]>
   /** Running containers that engines sit in though the spec does not name them, by id. */
@@ -31,6 +34,9 @@ export interface NodeObserver {
   /** Unix ms at which time alone may change a node's judgement, as of the last look. */
   reviewAts(): readonly number[]
 }
+
+/** An engine's word counts until so many of its turns to say it passed. */
+const FRESH_ASKS = 3
 
 /** The container's address on the first Docker network that gave it one. */
 function addressOf(detail: ContainerDetail | undefined): string | undefined {
@@ -45,6 +51,7 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
   async function observeNode(
     node: VpnNode,
     rows: readonly ContainerSummary[],
+    said: readonly SaidWord[],
     fleet: Fleet,
     signal: AbortSignal,
   ): Promise<{ observed: ObservedNode; monitored: MonitoredNode; reviewAt: number | undefined }> {
@@ -60,10 +67,17 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
     const settings = {
       downGraceMs: fleet.vpn.downGraceMs,
       portGraceMs: fleet.forwarding.portGraceMs,
+      wordFreshMs: FRESH_ASKS * NETWORK_EVERY * fleet.engine.health.intervalMs,
     }
-    const judged = judge.judge({ name: node.name, container, control }, settings, clock.now())
+    const words = wordsOf(said, detail?.id, generation)
+    const elsewhereAt = connectedElsewhereAt(said, detail?.id)
+    const judged = judge.judge(
+      { name: node.name, container, control, words, connectedElsewhereAt: elsewhereAt },
+      settings,
+      clock.now(),
+    )
     const ownAddress = addressOf(detail)
-    const { state, reason, message, since, lost, forwardedPort } = judged
+    const { state, reason, message, since, lost, forwardedPort, reconnectedAt } = judged
     return {
       observed: {
         name: node.name,
@@ -80,6 +94,7 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
         since,
         lost,
         forwardedPort,
+        reconnectedAt,
       },
       reviewAt: judged.reviewAt,
       monitored: {
@@ -93,9 +108,11 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
   }
 
   return {
-    async observe(fleet, rows, signal) {
+    async observe(fleet, rows, words, signal) {
       const { nodes } = fleet.vpn
-      const seen = await Promise.all(nodes.map((node) => observeNode(node, rows, fleet, signal)))
+      const seen = await Promise.all(
+        nodes.map((node) => observeNode(node, rows, words, fleet, signal)),
+      )
       judge.retain(nodes.map((node) => node.name))
       reviewAts = seen.flatMap((each) => each.reviewAt ?? [])
       vpns.setNodes(seen.map((each) => each.monitored))

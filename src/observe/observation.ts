@@ -109,6 +109,16 @@ export interface ControlFailure {
 /** (container id, StartedAt): engines of another generation sit in a dead namespace. */
 export type Generation = string & { readonly brand: 'Generation' }
 
+/**
+ * - `degraded`: its tunnel stands by Gluetun's word, but its engines say otherwise, or it went down too often of late:
+ *   other nodes are preferred for what is new, and what is there stays.
+ * - `unknown`: nothing may be concluded.
+ */
+export type NodeState = 'up' | 'degraded' | 'down' | 'unknown'
+
+/** Reason of a node that is down by its engines' words alone, against Gluetun's. */
+export const TUNNEL_DEAD = 'TunnelDead'
+
 export interface ObservedNode {
   readonly name: string
   readonly containerId: ContainerId | undefined
@@ -119,8 +129,8 @@ export interface ObservedNode {
   /** Where engines' ports are reached. */
   readonly address: string | undefined
   readonly control: ControlReading | ControlFailure
-  /** Judged from all of the above; `unknown` never triggers anything destructive. */
-  readonly state: 'up' | 'down' | 'unknown'
+  /** Judged from all of the above, and from what its engines say; `unknown` never triggers anything destructive. */
+  readonly state: NodeState
   /** CamelCase, and a sentence for people. */
   readonly reason: string
   readonly message: string
@@ -130,6 +140,13 @@ export interface ObservedNode {
   readonly lost: boolean
   /** The port that counts now: granted, or lost for less than the spec's grace. 0 when none. */
   readonly forwardedPort: number
+  /** Unix ms at which the tunnel last came back, in this generation; undefined when it never went. */
+  readonly reconnectedAt?: number | undefined
+}
+
+/** Whether by Gluetun's word the tunnel stands, be it that there are better nodes. */
+export function hasTunnel({ state }: Pick<ObservedNode, 'state'>): boolean {
+  return state === 'up' || state === 'degraded'
 }
 
 /** An immutable picture of the world around one fleet. */

@@ -5,6 +5,7 @@ import type { EngineNote } from '../store/store.ts'
 import type { Clock } from '../time/clock.ts'
 import type { VpnMonitor } from '../vpn/monitor.ts'
 import { makeDeathNotices } from './death-notices.ts'
+import { wordsSaid } from './engine-words.ts'
 import { makeEngineObserver, probeTargets } from './engines.ts'
 import { findForeign, isOurs } from './foreign.ts'
 import { makeNodeObserver } from './nodes.ts'
@@ -49,16 +50,16 @@ export function makeObserver(parts: ObserverParts): Observer {
       await deaths.written(docker.inspect, signal)
       const startedAt = clock.now()
       const rows = await docker.list(signal)
-      const nodes = await nodeObserver.observe(fleet, rows, signal)
+      const ours = rows.filter((row) => isOurs(row, instance, fleet.name))
+      const nodes = await nodeObserver.observe(fleet, rows, wordsSaid(ours, prober), signal)
       const reviews = [...nodeObserver.reviewAts(), deaths.lookAgainAt(rows)].filter(
         (at) => at !== undefined,
       )
       reviewAt = reviews.length === 0 ? undefined : Math.min(...reviews)
-      const ours = rows.filter((row) => isOurs(row, instance, fleet.name))
       const running = new Set<string>(rows.filter(hasProcess).map((row) => row.id))
       const departed = await nodeObserver.departed(ours, nodes, running, signal)
       const engines = await engineObserver.observe(ours, { running, departed }, notes, signal)
-      prober.setTargets(probeTargets(engines, nodes, fleet, notes))
+      prober.setTargets(probeTargets(engines, nodes, fleet, notes, startedAt))
       const foreign = findForeign(rows, fleet, instance, nodes)
       return { fleet: fleet.name, startedAt, engines, foreign, nodes }
     },

@@ -1,4 +1,5 @@
 import { slotNumber } from '../engine/place.ts'
+import { hasTunnel } from '../observe/observation.ts'
 import type { Backoff } from '../store/store.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import { backoffAfter, createAt } from './act-on.ts'
@@ -52,7 +53,7 @@ function noRoom(missing: number, world: World): PlannedCondition {
   const what = `${missing} more ${missing === 1 ? 'engine is' : 'engines are'} wanted`
   if (fleet.vpn.mode !== 'none' && open.length === 0) {
     const why = nodes.map((n) =>
-      n.state === 'up' ? `${n.name} is cordoned` : `${n.name}: ${n.message}`,
+      hasTunnel(n) ? `${n.name} is cordoned` : `${n.name}: ${n.message}`,
     )
     const message = `${what}, but no VPN node takes any: ${why.join('; ')}`
     return { type: 'NoVpnReady', status: 'True', reason: 'NoVpnReady', message }

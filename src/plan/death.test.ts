@@ -64,6 +64,22 @@ describe('an engine is dead', () => {
     expect(deeds(planFleet(scene(sketchOf({}, stopped))))).toEqual([])
   })
 
+  describe('where only engines say that the tunnel is dead', () => {
+    const dead: NodeSketch = { name: 'a', state: 'down', lost: true, reason: 'TunnelDead' }
+
+    it('when no bytes flow on any of its streams (I5)', () => {
+      const nodes: NodeSketch[] = [dead, { name: 'b' }]
+      expect(deathOf({}, nodes)).toMatchObject({ kind: 'VpnLost', due: true, ownFault: false })
+      expect(deathOf({ streams: 1, lastBytesAt: NOW - 15_000 }, nodes)?.kind).toBe('VpnLost')
+      expect(deathOf({ streams: 1, lastBytesAt: NOW - 14_999 }, nodes)).toBeUndefined()
+      expect(deathOf({}, nodes, { bornAt: NOW - 1_000 })).toBeUndefined()
+    })
+
+    it('and not while every other node is in doubt as well (I9)', () => {
+      expect(deathOf({}, [dead, { name: 'b', state: 'degraded' }])).toBeUndefined()
+    })
+  })
+
   it('when its VPN node is lost and another is up', () => {
     const nodes: NodeSketch[] = [{ name: 'a', state: 'down', lost: true }, { name: 'b' }]
     expect(deathOf({ streams: 1 }, nodes)).toMatchObject({

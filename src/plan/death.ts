@@ -1,5 +1,11 @@
 import type { Phase } from '../lifecycle/phase.ts'
-import { isSameContainer, type ObservedEngine, type ObservedNode } from '../observe/observation.ts'
+import {
+  hasTunnel,
+  isSameContainer,
+  type ObservedEngine,
+  type ObservedNode,
+  TUNNEL_DEAD,
+} from '../observe/observation.ts'
 import type { PlanInput } from './input.ts'
 
 /** How long no byte may have flowed on any stream of an engine whose API fails before it counts as dead (DESIGN "Promises"). */
@@ -74,7 +80,7 @@ function namespaceDeath({ container, node, input }: Facts): Death | undefined {
   if (!networkMode.startsWith('container:'))
     return outside(`runs on network ${networkMode}, outside every VPN`)
   const nodes = observation.nodes
-  const anotherUp = nodes.some((other) => other !== node && other.state === 'up')
+  const anotherUp = nodes.some((other) => other !== node && hasTunnel(other))
   if (node === undefined) {
     if (!container.joinedRunning) {
       const successor = nodes.find((n) => n.name === labels.vpnContainer)
@@ -89,15 +95,24 @@ function namespaceDeath({ container, node, input }: Facts): Death | undefined {
     return deadNamespace(`its VPN container ${node.name} is not running`, anotherUp)
   if (isOfAnotherGeneration(container, node))
     return deadNamespace(`its VPN container ${node.name} was restarted`, true)
-  if (node.lost && anotherUp) {
-    return {
-      kind: 'VpnLost',
-      message: `its VPN node ${node.name} is down (${node.message}) and another is up`,
-      due: true,
-      ownFault: false,
-    }
-  }
   return undefined
+}
+
+/** Its VPN is down for longer than the grace, and elsewhere it could work. */
+function lostDeath({ container, node, streams, input }: Facts): Death | undefined {
+  if (node === undefined || !node.lost) return undefined
+  const others = input.observation.nodes.filter((other) => other !== node)
+  // Engines' words against Gluetun's need more: a node without any doubt, and that nothing flows here (I5).
+  const isByEngines = node.reason === TUNNEL_DEAD
+  if (isByEngines && mayServe(streams, container, input)) return undefined
+  if (!others.some((other) => (isByEngines ? other.state === 'up' : hasTunnel(other))))
+    return undefined
+  return {
+    kind: 'VpnLost',
+    message: `its VPN node ${node.name} is down (${node.message}) and another is up`,
+    due: true,
+    ownFault: false,
+  }
 }
 
 /** Whether bytes may flow on its streams, whatever its API says: an unknown count means busy (I5). */
@@ -141,7 +156,7 @@ export function deathOf(facts: Facts): Death | undefined {
     const ownFault = !NAMESPACE_TROUBLE.test(container.startError)
     return { kind: 'StartFailed', message, due: true, ownFault }
   }
-  const namespace = namespaceDeath(facts)
+  const namespace = namespaceDeath(facts) ?? lostDeath(facts)
   if (namespace !== undefined) return namespace
   return phase === 'Pending' || phase === 'Stopping' ? undefined : silence(facts)
 }

@@ -36,6 +36,19 @@ describe('the one forwarded engine of a fleet', () => {
     ).toEqual([])
   })
 
+  it('is elected on a degraded node only where no other can be, and stays on one (I9)', () => {
+    const degraded: NodeSketch = { ...a, state: 'degraded' }
+    const spec = { replicas: 1, prefer: 'a' }
+    expect(doings({ spec, nodes: [degraded, b] })).toEqual(['create forwarded on b'])
+    expect(doings({ spec, nodes: [degraded, { ...b, port: 0 }] })).toEqual([
+      'create forwarded on a',
+    ])
+    const onB = [{ slot: 'forwarded', on: 'b' }]
+    expect(doings({ spec, nodes: [degraded, b], engines: onB })).toEqual([])
+    const onA = [{ slot: 'forwarded', on: 'a' }]
+    expect(doings({ spec: { replicas: 1 }, nodes: [degraded, b], engines: onA })).toEqual([])
+  })
+
   it('stays while its node cannot be judged (I9)', () => {
     const unknown: NodeSketch = { ...b, state: 'unknown', port: 0 }
     expect(

@@ -1,5 +1,5 @@
 import { containerName, forwardedSlot } from '../engine/place.ts'
-import type { ObservedNode } from '../observe/observation.ts'
+import { hasTunnel, type ObservedNode } from '../observe/observation.ts'
 import type { Fleet } from '../spec/fleet.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import type { Why } from './action.ts'
@@ -33,8 +33,8 @@ function whyNot(node: ObservedNode, slot: string, world: World, placer: Placer) 
   const place = containerName(world.input.fleet.name, slot)
   if (world.foreign.some((container) => container.name === place))
     return `the name ${place} is held by a container that is not ours`
-  if (state !== 'up') return `${name} is ${state}: ${message}`
-  if (!world.acceptsNew(node)) return `${name} is cordoned`
+  if (!hasTunnel(node)) return `${name} is ${state}: ${message}`
+  if (world.isCordoned(name)) return `${name} is cordoned`
   if (forwardedPort === 0)
     return `${name} has no forwarded port (is VPN_PORT_FORWARDING=on, and does the server support it?)`
   if (world.foreign.some((container) => container.forwardedOn === name))
@@ -44,9 +44,9 @@ function whyNot(node: ObservedNode, slot: string, world: World, placer: Placer) 
   return undefined
 }
 
-/** The preferred node first, then the one that has been up longest, then by name. */
+/** Nodes that are up before degraded ones; then the preferred one, the one that has been up longest, by name. */
 function rank(nodes: readonly ObservedNode[], prefer: string | undefined): readonly ObservedNode[] {
-  const key = (node: ObservedNode) => (node.name === prefer ? 0 : 1)
+  const key = (node: ObservedNode) => (node.state === 'up' ? 0 : 2) + (node.name === prefer ? 0 : 1)
   return nodes.toSorted(
     (a, b) => key(a) - key(b) || a.since - b.since || a.name.localeCompare(b.name),
   )
@@ -63,7 +63,7 @@ function whyLeave(
   if (node === undefined) return leave('its VPN node left the spec')
   if (!place.nodes.includes(node))
     return leave(`sits on ${node.name}, which has a place of its own`)
-  if (node.state !== 'up') return undefined
+  if (!hasTunnel(node)) return undefined
   if (node.forwardedPort === 0) return leave(`${node.name} has lost its forwarded port`)
   const port = holder.container.labels.p2pPort
   if (port !== node.forwardedPort)
@@ -71,7 +71,8 @@ function whyLeave(
   if (
     prefer !== undefined &&
     prefer !== node.name &&
-    place.electable.some((n) => n.name === prefer)
+    // Not to one that is worse off.
+    place.electable.some((n) => n.name === prefer && n.state === 'up')
   )
     return { reason: 'ForwardedElected', message: `${prefer} is preferred and has a port` }
   return undefined

@@ -94,3 +94,25 @@ describe('a VPN node', () => {
     expect(deeds(plan)).toContain('create 3 on a')
   })
 })
+
+describe('a degraded node', () => {
+  const degraded: NodeSketch = { name: 'a', state: 'degraded', reason: 'EnginesOffline' }
+  const full: EngineSketch[] = [0, 1, 2].map((i) => ({ slot: `${i}`, on: 'b' }))
+
+  it('gets no new engine while another node is up, however full that is (I4)', () => {
+    expect(doings(4, [degraded, { name: 'b' }], full)).toEqual(['create 3 on b'])
+  })
+
+  it('gets new engines when no other that takes any is up', () => {
+    expect(doings(1, [degraded])).toEqual(['create 0 on a'])
+    expect(doings(1, [degraded, { name: 'b', state: 'down' }])).toEqual(['create 0 on a'])
+    expect(doings(1, [degraded, { name: 'b', cordon: true }])).toEqual(['create 0 on a'])
+    const both: NodeSketch[] = [degraded, { name: 'b', state: 'degraded' }]
+    expect(doings(2, both)).toEqual(['create 0 on a', 'create 1 on b'])
+  })
+
+  it('keeps its engines, idle ones too (I9)', () => {
+    const there: EngineSketch[] = [0, 1, 2].map((i) => ({ slot: `${i}`, on: 'a' }))
+    expect(doings(3, [degraded, { name: 'b' }], there)).toEqual([])
+  })
+})

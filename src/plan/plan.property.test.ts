@@ -9,7 +9,12 @@ import type { LifecycleAction, LifecycleEvent } from '../lifecycle/machine.ts'
 import { lifecycle } from '../lifecycle/machine.ts'
 import { type Phase, phaseOf } from '../lifecycle/phase.ts'
 import { step } from '../lifecycle/step.ts'
-import type { ObservedEngine, ObservedNode } from '../observe/observation.ts'
+import {
+  hasTunnel,
+  type ObservedEngine,
+  type ObservedNode,
+  TUNNEL_DEAD,
+} from '../observe/observation.ts'
 import type { Action, CreateAction, Plan } from './action.ts'
 import type { PlanInput } from './input.ts'
 import { planFleet } from './plan.ts'
@@ -52,25 +57,38 @@ function streamsOn({ id, createdAt }: ObservedEngine, { memory, now }: PlanInput
   return load === undefined ? 0 : load.active + load.pending
 }
 
+/** Whether a node is up that neither the spec nor a user cordoned. */
+function isAnyOpenAndUp({ observation, memory, fleet }: PlanInput): boolean {
+  const closed = new Set([
+    ...memory.requests.flatMap((request) => ('node' in request ? [request.node] : [])),
+    ...fleet.vpn.nodes.filter(({ cordon }) => cordon).map(({ name }) => name),
+  ])
+  return observation.nodes.some(({ name, state }) => state === 'up' && !closed.has(name))
+}
+
 /** Dead as DESIGN "Promises" has it, told from the raw observation. */
 function isDead(engine: ObservedEngine, input: PlanInput): boolean {
   const { fleet, observation, memory, now } = input
   const node = nodeJoinedBy(engine.networkMode, input)
-  const anotherUp = observation.nodes.some((other) => other !== node && other.state === 'up')
+  const streams = streamsOn(engine, input)
+  const isFlowing = now - (memory.streams.get(engine.id)?.lastBytesAt ?? 0) < 15_000
+  const isServing = streams === 'unknown' || (streams > 0 && isFlowing)
+  const others = observation.nodes.filter((other) => other !== node)
+  const anotherUp = others.some(({ state }) => state === 'up')
+  const anotherStands = others.some(hasTunnel)
   const isVpn = fleet.vpn.mode !== 'none'
   if (isOver(engine) || engine.startError !== undefined) return true
   if (isVpn && node === undefined && engine.joinedRunning !== true) return true
   if (isVpn && engine.departed && engine.labels.vpnGeneration !== engine.departed.generation)
     return true
   if (isVpn && node !== undefined) {
-    if (!node.running || (node.lost && anotherUp)) return true
+    if (!node.running) return true
+    if (node.lost && node.reason !== TUNNEL_DEAD && anotherStands) return true
+    if (node.lost && anotherUp && !isServing) return true
     const { vpnGeneration = node.generation } = engine.labels
     const isOlder = engine.startedAt !== undefined && engine.startedAt < node.startedAt
     if (engine.state !== 'created' && (isOlder || vpnGeneration !== node.generation)) return true
   }
-  const streams = streamsOn(engine, input)
-  const isFlowing = now - (memory.streams.get(engine.id)?.lastBytesAt ?? 0) < 15_000
-  const isServing = streams === 'unknown' || (streams > 0 && isFlowing)
   const { ready, failures } = engine.health
   if (ready || isServing) return false
   const isLate =
@@ -174,7 +192,8 @@ describe('any plan', () => {
             continue
           }
           const node = nodeJoinedBy(networkMode, input)
-          expect(node?.state).toBe('up')
+          const isBest = node?.state === 'up' || action.forwarded || !isAnyOpenAndUp(input)
+          expect(node !== undefined && hasTunnel(node) && isBest).toBe(true)
           expect(labels['acestream.vpn_container']).toBe(node?.name)
           expect(labels['acefleet.vpn-generation']).toBe(node?.generation)
           const asked = input.memory.requests.some((r) => 'node' in r && r.node === node?.name)
@@ -184,7 +203,7 @@ describe('any plan', () => {
         if (action.verb === 'start' && !isNone) {
           const engine = engineOf(action, input)
           const node = nodeJoinedBy(engine.networkMode, input)
-          expect(node?.state).toBe('up')
+          expect(node !== undefined && hasTunnel(node)).toBe(true)
           expect(engine.labels.vpnGeneration).toBe(node?.generation)
         }
       }

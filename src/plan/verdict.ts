@@ -1,4 +1,5 @@
 import type { LifecycleEvent } from '../lifecycle/machine.ts'
+import { hasTunnel, TUNNEL_DEAD } from '../observe/observation.ts'
 import { RESERVATION_TTL_MS } from '../store/store.ts'
 import type { Why } from './action.ts'
 import { deathDueAt, NO_BYTES_MS } from './death.ts'
@@ -24,7 +25,7 @@ function ofPending(engine: Engine, world: World): Verdict | undefined {
   if (!generationHolds)
     return verdict('unwanted', 'EngineRemoved', 'never ran, and its VPN container is another now')
   // Only in a tunnel that stands does an engine start (I10); until then it waits.
-  return node.state === 'up'
+  return hasTunnel(node)
     ? verdict('startable', 'EngineStarted', 'was created but never started')
     : undefined
 }
@@ -83,12 +84,13 @@ export function dueAt(engine: Engine, world: World): readonly (number | undefine
   const { phase, streams, mark, container } = engine
   const isDraining = phase === 'Draining'
   const lastBytes = memory.streams.get(engine.id)?.lastBytesAt
+  const isSuspect = !container.health.ready || engine.node?.reason === TUNNEL_DEAD
   return [
     streams === 'unknown' ? memory.bornAt + RESERVATION_TTL_MS : undefined,
     isDraining && streams !== 0 ? now + DRAIN_LOOK_MS : undefined,
     isDraining ? mark?.deadlineAt : undefined,
-    // An engine whose API fails while bytes flow is dead so long after the last one.
-    !container.health.ready && lastBytes !== undefined ? lastBytes + NO_BYTES_MS : undefined,
+    // An engine whose API fails, or whose tunnel its engines call dead, is dead so long after the last byte.
+    isSuspect && lastBytes !== undefined ? lastBytes + NO_BYTES_MS : undefined,
     deathDueAt({ ...engine, input: world.input }),
   ]
 }

@@ -1,6 +1,6 @@
 import type { ContainerId } from '../docker/port.ts'
 import { containerName } from '../engine/place.ts'
-import type { ForeignContainer, ObservedNode } from '../observe/observation.ts'
+import { type ForeignContainer, hasTunnel, type ObservedNode } from '../observe/observation.ts'
 import { RESERVATION_TTL_MS } from '../store/store.ts'
 import type { PendingAction } from './action.ts'
 import { type Engine, viewEngine } from './engine.ts'
@@ -24,7 +24,7 @@ export interface World {
   isDraining(node: string): boolean
   /** A user asked for this engine to be drained. */
   isToDrain(engine: ContainerId): boolean
-  /** Up and uncordoned. */
+  /** Uncordoned, and up; or degraded while no uncordoned node is up. */
   acceptsNew(node: ObservedNode): boolean
 }
 
@@ -56,6 +56,7 @@ export function buildWorld(input: PlanInput): World {
     ...memory.requests.flatMap((r) => (r.kind === 'cordon' ? [r.node] : [])),
     ...fleet.vpn.nodes.filter((n) => n.cordon).map((n) => n.name),
   ])
+  const isBestUp = observation.nodes.some((n) => n.state === 'up' && !cordoned.has(n.name))
   return {
     input,
     engines,
@@ -68,6 +69,7 @@ export function buildWorld(input: PlanInput): World {
     isCordoned: (node) => cordoned.has(node),
     isDraining: (node) => draining.has(node),
     isToDrain: (id) => leaving.has(id),
-    acceptsNew: (node) => node.state === 'up' && !cordoned.has(node.name),
+    acceptsNew: (node) =>
+      !cordoned.has(node.name) && (isBestUp ? node.state === 'up' : hasTunnel(node)),
   }
 }

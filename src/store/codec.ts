@@ -100,7 +100,7 @@ const engineStatusSchema = z.looseObject({
 
 const vpnStatusSchema = z.looseObject({
   name: z.string(),
-  state: z.enum(['up', 'down', 'unknown']),
+  state: z.enum(['up', 'degraded', 'down', 'unknown']),
   reason: z.string(),
   message: z.string(),
   engines: z.number(),

@@ -21,13 +21,13 @@ describe('what changed between two statuses', () => {
   })
 
   it('tells each turn of a VPN, but not that nothing is known at the start', () => {
-    const [up, down, unknown] = (['up', 'down', 'unknown'] as const).map((state) =>
-      withVpn({ state }),
+    const [up, degraded, down, unknown] = (['up', 'degraded', 'down', 'unknown'] as const).map(
+      (state) => withVpn({ state }),
     )
-    if (up === undefined || down === undefined || unknown === undefined)
-      throw new Error('no states')
+    if (!up || !degraded || !down || !unknown) throw new Error('no states')
     expect(reasons(up, down)).toEqual(['VpnDown'])
     expect(reasons(down, up)).toEqual(['VpnUp'])
+    expect(reasons(up, degraded)).toEqual(['VpnDegraded'])
     expect(reasons(up, unknown)).toEqual(['VpnUnknown'])
     expect(
       reasons(undefined, {

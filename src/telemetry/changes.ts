@@ -17,6 +17,7 @@ function vpnChanges(before: VpnStatus | undefined, now: VpnStatus): Change[] {
   if (before?.state !== now.state) {
     if (now.state === 'up')
       changes.push(normal('VpnUp', `${name} is up, public IP ${now.publicIp ?? 'unknown'}`, name))
+    else if (now.state === 'degraded') changes.push(warning('VpnDegraded', now.message, name))
     else if (now.state === 'down')
       changes.push(warning('VpnDown', `${name} is down: ${now.message}`, name))
     // At the start nothing is known yet; that is no news.

@@ -32,6 +32,7 @@ export type EventReason =
   | 'ForwardedElected'
   | 'ForwardedPortChanged'
   | 'VpnUp'
+  | 'VpnDegraded'
   | 'VpnDown'
   | 'VpnUnknown'
   | 'PortGranted'

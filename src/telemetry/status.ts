@@ -1,5 +1,6 @@
 import type { ContainerId } from '../docker/port.ts'
 import type { Phase } from '../lifecycle/phase.ts'
+import type { NodeState } from '../observe/observation.ts'
 
 /** Every standing fact a fleet's status may hold. All but Ready are present only while they are True. */
 export type ConditionType =
@@ -64,7 +65,7 @@ export interface EngineStatus {
 
 export interface VpnStatus {
   readonly name: string
-  readonly state: 'up' | 'down' | 'unknown'
+  readonly state: NodeState
   /** Why the state is what it is: CamelCase, and a sentence for people. */
   readonly reason: string
   readonly message: string

@@ -2,9 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ContainerDetail, ContainerId } from '../docker/port.ts'
 import type { ControlFailure, ControlReading } from '../observe/observation.ts'
-import { type Judgement, judgeNode, type NodeContainer, type NodeSigns } from './judge.ts'
+import {
+  type EngineWord,
+  type Judgement,
+  judgeNode,
+  type NodeContainer,
+  type NodeSigns,
+} from './judge.ts'
 
-const SETTINGS = { downGraceMs: 15_000, portGraceMs: 300_000 }
+const SETTINGS = { downGraceMs: 15_000, portGraceMs: 300_000, wordFreshMs: 45_000 }
 const T0 = 1_000_000
 
 function container(detail: Partial<ContainerDetail> = {}): NodeContainer {
@@ -52,6 +58,8 @@ const signs = (more: Partial<NodeSigns> = {}): NodeSigns => ({
   name: 'gluetun-a',
   container: container(),
   control: reading(),
+  words: [],
+  connectedElsewhereAt: undefined,
   ...more,
 })
 
@@ -198,6 +206,85 @@ describe('a node', () => {
   })
 })
 
+describe('a node whose engines speak', () => {
+  const READY_AT = T0 - 3_600_000
+  const saying = (connected: boolean, sinceMs: number, atMs: number): EngineWord => ({
+    connected,
+    since: T0 + sinceMs,
+    at: T0 + atMs,
+    readyAt: READY_AT,
+  })
+  /** Cut off since the first second, while another node is well. */
+  const frozen = (ms: number): [number, Partial<NodeSigns>] => [
+    ms,
+    { words: [saying(false, 1_000, ms)], connectedElsewhereAt: T0 + ms },
+  ]
+  const well = (ms: number): [number, Partial<NodeSigns>] => [ms, { words: [saying(true, 0, ms)] }]
+  const death = [well(0), frozen(1_000), frozen(41_000)]
+
+  test('that looks healthy and is frozen is degraded, then down, then lost', () => {
+    expect(tell(well(0), frozen(1_000), frozen(10_000))).toMatchObject({ state: 'up' })
+    expect(tell(well(0), frozen(1_000), frozen(11_000))).toMatchObject({
+      state: 'degraded',
+      reason: 'EnginesOffline',
+      since: T0 + 11_000,
+      lost: false,
+    })
+    expect(tell(...death)).toMatchObject({ state: 'down', reason: 'TunnelDead', lost: false })
+    expect(tell(...death, frozen(56_000))).toMatchObject({ state: 'down', lost: true })
+  })
+
+  test('is up again as soon as one of them is connected, and that counts as a reconnect', () => {
+    expect(tell(...death, well(50_000))).toMatchObject({
+      state: 'up',
+      reconnectedAt: T0 + 50_000,
+      flaps: { downs: [T0 + 41_000] },
+    })
+  })
+
+  test('I9: is unknown, not down, while it cannot be read, and down again when it can', () => {
+    const blind = { words: [saying(false, 1_000, 42_000)], control: failure() }
+    expect(tell(...death, [42_000, blind])).toMatchObject({ state: 'unknown', lost: false })
+    expect(tell(...death, [42_000, blind], frozen(43_000))).toMatchObject({
+      state: 'down',
+      since: T0 + 43_000,
+    })
+    expect(tell([0, {}], [1_000, blind], [60_000, blind]).state).toBe('unknown')
+  })
+
+  test('gives a tunnel that came back the time to serve them', () => {
+    const stopped: [number, Partial<NodeSigns>] = [
+      60_000,
+      { control: reading({ status: 'stopped', publicIp: '', ports: [] }) },
+    ]
+    const back = tell(...death, stopped, frozen(70_000))
+    expect(back).toMatchObject({ state: 'up', reconnectedAt: T0 + 70_000 })
+    expect(tell(...death, stopped, frozen(70_000), frozen(79_000)).state).toBe('up')
+    expect(tell(...death, stopped, frozen(70_000), frozen(80_000)).state).toBe('degraded')
+  })
+
+  test('keeps nothing of that for another generation', () => {
+    const again = { container: container({ startedAtText: '2026-01-01T00:01:00Z' }) }
+    expect(tell(...death, [42_000, again])).toMatchObject({ state: 'up', condemnations: 0 })
+  })
+
+  test('that fell twice within an hour takes no new work for 10 s, and says until when', () => {
+    const unhealthy = { container: container({ health: 'unhealthy' }) }
+    const twice: [number, Partial<NodeSigns>][] = [
+      [0, {}],
+      [1_000, unhealthy],
+      [2_000, {}],
+      [3_000, unhealthy],
+      [4_000, {}],
+    ]
+    expect(tell(...twice.slice(0, 3)).state).toBe('up')
+    const held = tell(...twice)
+    expect(held).toMatchObject({ state: 'degraded', reason: 'Flapping', reviewAt: T0 + 14_000 })
+    expect(held.message).toContain(new Date(T0 + 14_000).toISOString())
+    expect(tell(...twice, [14_000, {}]).state).toBe('up')
+  })
+})
+
 describe('the forwarded port', () => {
   const none = { control: reading({ ports: [] }) }
   const again = { container: container({ startedAtText: '2026-01-01T00:01:00Z' }) }
@@ -260,6 +347,14 @@ describe('the forwarded port', () => {
 })
 
 describe('whatever the signs', () => {
+  const anyWord: fc.Arbitrary<EngineWord> = fc
+    .tuple(fc.boolean(), fc.nat(400_000), fc.nat(60_000))
+    .map(([connected, since, more]) => ({
+      connected,
+      since: T0 + since,
+      at: T0 + since + more,
+      readyAt: T0 - 60_000,
+    }))
   const anySigns: fc.Arbitrary<Partial<NodeSigns>> = fc.record({
     container: fc.oneof(
       fc.constant<NodeContainer>({ kind: 'absent' }),
@@ -282,6 +377,8 @@ describe('whatever the signs', () => {
         })
         .map((more) => reading(more as Partial<ControlReading>)),
     ),
+    words: fc.array(anyWord, { maxLength: 2 }),
+    connectedElsewhereAt: fc.option(fc.integer({ min: T0, max: T0 + 800_000 }), { nil: undefined }),
   })
   const stories = fc.array(fc.tuple(fc.integer({ min: 1, max: 20_000 }), anySigns), {
     minLength: 1,
@@ -304,12 +401,36 @@ describe('whatever the signs', () => {
                 all.container.detail.state !== 'running' ||
                 all.container.detail.health === 'unhealthy'))
           if (next.state === 'down') expect(canTell).toBe(true)
-          if (next.state === 'up') expect(all.control.kind).toBe('reading')
+          if (next.state === 'up' || next.state === 'degraded')
+            expect(all.control.kind).toBe('reading')
+          const isCutOff = all.words.some((word) => !word.connected)
+          if (next.reason === 'EnginesOffline') expect(isCutOff).toBe(true)
+          if (next.reason === 'TunnelDead' && last?.tunnel?.condemnedAt === undefined)
+            expect(isCutOff && all.connectedElsewhereAt !== undefined).toBe(true)
           expect(next.lost).toBe(next.state === 'down' && now - next.since >= 15_000)
           expect(next.since).toBe(next.state === last?.state ? last.since : now)
           if (next.reviewAt !== undefined) expect(next.reviewAt).toBeGreaterThan(now)
           last = next
         }
+      }),
+    )
+  })
+
+  test('L1: is up once all signs have been good for long enough', () => {
+    fc.assert(
+      fc.property(stories, (story) => {
+        let now = T0
+        let last: Judgement | undefined
+        for (const [ms, change] of story) {
+          now += ms
+          last = judgeNode(signs(change), last, SETTINGS, now)
+        }
+        for (let i = 0; i < 100; i++) {
+          now = last?.reviewAt ?? now + 10_000
+          last = judgeNode(signs(), last, SETTINGS, now)
+        }
+        expect(last).toMatchObject({ state: 'up', lost: false, reason: 'VpnRunning' })
+        expect(judgeNode(signs(), last, SETTINGS, now + 3_600_000).state).toBe('up')
       }),
     )
   })

@@ -1,39 +1,61 @@
 import { assertNever } from '../assert-never.ts'
-import type { ContainerDetail, ContainerHealth } from '../docker/port.ts'
 import {
-  type ControlFailure,
-  type ControlReading,
   type Generation,
   generationOf,
   type ObservedNode,
+  TUNNEL_DEAD,
 } from '../observe/observation.ts'
+import {
+  type EngineWord,
+  hear,
+  judgeTunnel,
+  type TunnelMemory,
+  type TunnelSigns,
+  type TunnelVerdict,
+  tunnelReviews,
+} from './engine-words.ts'
+import { afterJudgement, type FlapMemory, NEVER_FLAPPED } from './flapping.ts'
 import { countPort } from './forwarded-port.ts'
+import {
+  doubtBegan,
+  doubtReviews,
+  type GluetunSigns,
+  gluetunWord,
+  type NodeContainer,
+  type Verdict,
+} from './gluetun-word.ts'
+import { afterLook, type ReconnectMemory } from './reconnects.ts'
 
-/** What Docker said about a node's container. */
-export type NodeContainer =
-  | { readonly kind: 'found'; readonly detail: ContainerDetail }
-  /** A successful list showed none of that name. */
-  | { readonly kind: 'absent' }
-  /** Docker could not be asked: nothing may be concluded. */
-  | { readonly kind: 'unread'; readonly message: string }
+export type { EngineWord } from './engine-words.ts'
+export type { NodeContainer } from './gluetun-word.ts'
 
 /** All that is known of one node in this moment. */
-export interface NodeSigns {
-  readonly name: string
-  readonly container: NodeContainer
-  readonly control: ControlReading | ControlFailure
+export interface NodeSigns extends GluetunSigns {
+  /** What the engines of this generation say. */
+  readonly words: readonly EngineWord[]
+  /** Unix ms at which an engine on another node last said that it is connected; undefined when none did. */
+  readonly connectedElsewhereAt: number | undefined
 }
 
 export interface JudgeSettings {
   readonly downGraceMs: number
   readonly portGraceMs: number
+  /** How long an engine's word counts, ms. */
+  readonly wordFreshMs: number
 }
 
 /** The judged part of an {@link ObservedNode}, and what the next judgement must remember. */
 export interface Judgement
   extends Pick<
     ObservedNode,
-    'state' | 'reason' | 'message' | 'since' | 'lost' | 'forwardedPort' | 'generation'
+    | 'state'
+    | 'reason'
+    | 'message'
+    | 'since'
+    | 'lost'
+    | 'forwardedPort'
+    | 'generation'
+    | 'reconnectedAt'
   > {
   /** Unix ms at which time alone may change this judgement. */
   readonly reviewAt: number | undefined
@@ -43,128 +65,12 @@ export interface Judgement
   readonly ipSeen: boolean
   /** Unix ms since which no port is granted after there was one; the last is held for the grace. */
   readonly portLostAt: number | undefined
-}
-
-/** A healthy reconnect takes 2 to 4 s (measured); what takes longer is an outage, ms. */
-const RECONNECT_MS = 5_000
-/** With no HEALTHCHECK nothing else vouches for the tunnel, and IP look-ups retry for a while, ms. */
-const UNCHECKED_MS = 30_000
-/**
- * When a Gluetun that Docker calls healthy counts as up without a public IP, ms. It never showed one: look-ups are
- * off (PUBLICIP_ENABLED=off) or fail. It did: a broken tunnel turns unhealthy 12 to 15 s after its first reconnect
- * (measured), or within the 60 s of the small health check.
- */
-const VOUCHED_MS = { neverSeen: 30_000, seen: 120_000 }
-
-type Verdict = Pick<Judgement, 'state' | 'reason' | 'message'> & {
-  /** The tunnel is not known to stand, by Gluetun's own word: time decides. */
-  readonly doubt?: true
-}
-
-interface Doubt {
-  readonly ms: number
-  readonly ipSeen: boolean
-  readonly portLost: boolean
-  readonly wasDown: boolean
-}
-
-const ofContainer = (name: string, detail: ContainerDetail): Verdict | undefined => {
-  const { state, exitCode, error, health } = detail
-  if (state !== 'running') {
-    const exit = state === 'exited' ? ` (${exitCode})${error && `: ${error}`}` : ''
-    const message = `The container ${name} is not running: ${state}${exit}`
-    return { state: 'down', reason: 'ContainerNotRunning', message }
-  }
-  if (health === 'unhealthy') {
-    const message = `Docker's health check of ${name} fails: its tunnel does not work`
-    return { state: 'down', reason: 'Unhealthy', message }
-  }
-  return undefined
-}
-
-const FAILURE_REASONS = {
-  refused: 'ControlRefused',
-  unreachable: 'ControlUnreachable',
-  missing: 'ControlMissing',
-} as const
-
-/** Running by its own word, but without a public IP. That alone is no proof: IP services fail, look-ups may be off. */
-function withoutIp(
-  name: string,
-  reading: ControlReading,
-  health: ContainerHealth,
-  doubt: Doubt,
-): Verdict {
-  const reason = reading.publicIpEnabled ? 'NoPublicIp' : 'PublicIpUnreadable'
-  const vouchedMs = doubt.ipSeen ? VOUCHED_MS.seen : VOUCHED_MS.neverSeen
-  const isVouched = health === 'healthy' && (!reading.publicIpEnabled || doubt.ms >= vouchedMs)
-  if (isVouched) {
-    const message = `${name} is up by Docker's health check; its public IP is not known`
-    return { state: 'up', reason: 'PublicIpUnknown', message, doubt: true }
-  }
-  // It had an address and lost it: with the port gone too, or with no health check to ask, that is an outage.
-  const isOutage =
-    reading.publicIpEnabled &&
-    doubt.ipSeen &&
-    (health === 'none' ? doubt.ms >= UNCHECKED_MS : doubt.portLost && doubt.ms >= RECONNECT_MS)
-  const message = `${name} runs but knows no public IP${
-    isOutage ? '' : ': it may be connecting, or look-ups are off'
-  }`
-  return { state: isOutage || doubt.wasDown ? 'down' : 'unknown', reason, message, doubt: true }
-}
-
-function ofReading(
-  name: string,
-  reading: ControlReading,
-  health: ContainerHealth,
-  doubt: Doubt,
-): Verdict {
-  switch (reading.status) {
-    case 'stopped':
-      return { state: 'down', reason: 'VpnStopped', message: `The VPN of ${name} is stopped` }
-    case 'crashed':
-      return { state: 'down', reason: 'VpnCrashed', message: `The VPN of ${name} crashed` }
-    case 'unknown':
-      return {
-        state: 'unknown',
-        reason: 'StatusUnknown',
-        message: `The control server of ${name} says a status that acefleet does not know`,
-      }
-    case 'starting':
-    case 'stopping': {
-      const isDown = doubt.wasDown || doubt.ms >= RECONNECT_MS
-      return {
-        state: isDown ? 'down' : 'unknown',
-        reason: reading.status === 'starting' ? 'VpnStarting' : 'VpnStopping',
-        message: `The VPN of ${name} is ${reading.status}`,
-        doubt: true,
-      }
-    }
-    case 'running':
-      if (reading.publicIp === '') return withoutIp(name, reading, health, doubt)
-      return {
-        state: 'up',
-        reason: 'VpnRunning',
-        message: `The VPN of ${name} is up with ${reading.publicIp}`,
-      }
-    default:
-      return assertNever(reading.status)
-  }
-}
-
-function judgeSigns(signs: NodeSigns, doubt: Doubt): Verdict {
-  const { name, container, control } = signs
-  if (container.kind === 'unread')
-    return { state: 'unknown', reason: 'DockerUnread', message: container.message }
-  if (container.kind === 'absent') {
-    const message = `No container is named ${name}: start Gluetun under that name, or correct vpn.nodes`
-    return { state: 'down', reason: 'ContainerMissing', message }
-  }
-  const byContainer = ofContainer(name, container.detail)
-  if (byContainer) return byContainer
-  if (control.kind !== 'reading')
-    return { state: 'unknown', reason: FAILURE_REASONS[control.kind], message: control.message }
-  return ofReading(name, control, container.detail.health, doubt)
+  /** Of the tunnel that stands by Gluetun's word, or did when that was last heard. */
+  readonly tunnel: TunnelMemory | undefined
+  /** How often it was judged dead by its engines without one of them being connected since. */
+  readonly condemnations: number
+  readonly reconnects: ReconnectMemory | undefined
+  readonly flaps: FlapMemory
 }
 
 function generationNow(container: NodeContainer, previous: Judgement | undefined) {
@@ -187,34 +93,67 @@ function portsTold({ container, control }: NodeSigns): readonly number[] | undef
   return control.gaps?.ports === undefined ? control.ports : undefined
 }
 
-/** Whether Gluetun, readable, does not say that the tunnel stands. */
-function isDoubtful({ status, publicIp }: ControlReading): boolean {
-  return status === 'starting' || status === 'stopping' || (status === 'running' && !publicIp)
-}
-
-/** Blindness breaks a doubt that could end in `down`, and not one that can only end in `up`. */
-function doubtBegan(
-  { name, container, control }: NodeSigns,
-  before: Judgement | undefined,
-  ipSeen: boolean,
-  now: number,
-): number | undefined {
-  const isProven = container.kind === 'found' && ofContainer(name, container.detail) !== undefined
-  if (isProven || container.kind === 'absent') return undefined
-  const isBlind = container.kind === 'unread' || control.kind !== 'reading'
-  if (!isBlind) return isDoubtful(control) ? (before?.doubtSince ?? now) : undefined
-  return ipSeen || before?.state === 'down' ? undefined : before?.doubtSince
-}
-
 function nextReview(now: number, times: readonly (number | undefined)[]): number | undefined {
   const later = times.filter((at) => at !== undefined && at > now) as number[]
   return later.length > 0 ? Math.min(...later) : undefined
 }
 
+/** The state, before flapping counts. */
+type Unheld = Pick<ObservedNode, 'state' | 'reason' | 'message'>
+
+function withWords(word: Verdict, verdict: TunnelVerdict, count: number, name: string): Unheld {
+  if (word.state !== 'up' || verdict === 'works') return word
+  const engines = count === 1 ? 'its engine says' : `its ${count} engines say`
+  if (verdict === 'doubted') {
+    const message = `Gluetun says that ${name} is up, but ${engines} that nothing can be reached`
+    return { state: 'degraded', reason: 'EnginesOffline', message }
+  }
+  const said =
+    count === 0
+      ? 'its engines could reach nothing while those elsewhere could; it is tried again after a while'
+      : `${engines} that nothing can be reached, while elsewhere it can`
+  const message = `Gluetun says that ${name} is up, but ${said}`
+  return { state: 'down', reason: TUNNEL_DEAD, message }
+}
+
+/** Whoever falls again and again has to stand for a while before new engines are put on it. */
+function withHold(unheld: Unheld, flaps: FlapMemory, name: string, now: number): Unheld {
+  if (unheld.state !== 'up' || now >= flaps.heldUntil) return unheld
+  const until = new Date(flaps.heldUntil).toISOString()
+  const message = `${name} is back, but went down ${flaps.downs.length} times within an hour: it is preferred for nothing until ${until}`
+  return { state: 'degraded', reason: 'Flapping', message }
+}
+
+/** What the engines' words come to; they count only while Gluetun says that the tunnel stands. */
+function hearEngines(
+  signs: NodeSigns,
+  word: Verdict,
+  before: Judgement | undefined,
+  isGone: boolean,
+  freshMs: number,
+  now: number,
+) {
+  const hearing = hear(signs.words, freshMs, now)
+  const condemnations = hearing.kind === 'connected' ? 0 : (before?.condemnations ?? 0)
+  const { connectedElsewhereAt } = signs
+  const tunnelSigns: TunnelSigns = { hearing, connectedElsewhereAt, condemnations }
+  if (word.state !== 'up') {
+    // What is not seen may stand all the while; what came back from elsewhere is a new tunnel.
+    const tunnel = isGone ? undefined : before?.tunnel
+    return { verdict: 'works' as const, count: 0, tunnel, condemnations, reviews: [] }
+  }
+  const { verdict, memory } = judgeTunnel(before?.tunnel, tunnelSigns, now)
+  const isNewlyDead = verdict === 'dead' && before?.tunnel?.condemnedAt === undefined
+  const counted = condemnations + Number(isNewlyDead)
+  const reviews = tunnelReviews(memory, { ...tunnelSigns, condemnations: counted }, now)
+  const count = hearing.kind === 'cutOff' ? hearing.count : 0
+  return { verdict, count, tunnel: memory, condemnations: counted, reviews }
+}
+
 /**
- * Judges a node. Pure. `down` needs positive evidence (I9): the container absent or not running, unhealthy, the VPN
- * stopped or crashed, or by Gluetun's own word without a tunnel for longer than a reconnect takes. Whatever could
- * not be read makes it `unknown`. A forwarded port of 0 never changes the state.
+ * Judges a node from several independent signs: container, control server, and the engines' own words. Pure. `down`
+ * needs positive evidence (I9): see {@link gluetunWord} and {@link judgeTunnel}. A forwarded port of 0 never changes
+ * the state.
  */
 export function judgeNode(
   signs: NodeSigns,
@@ -224,20 +163,28 @@ export function judgeNode(
 ): Judgement {
   const generation: Generation | undefined = generationNow(signs.container, previous)
   const before = previous?.generation === generation ? previous : undefined
-  const { control } = signs
-  const ipSeen =
-    (before?.ipSeen ?? false) || (control.kind === 'reading' && control.publicIp !== '')
+  const { control, name } = signs
+  const publicIp = control.kind === 'reading' ? control.publicIp : ''
+  const ipSeen = (before?.ipSeen ?? false) || publicIp !== ''
   const port = countPort(portsTold(signs), before, settings.portGraceMs, now)
   const doubtSince = doubtBegan(signs, before, ipSeen, now)
-  const doubt = {
+  const word = gluetunWord(signs, {
     ms: doubtSince === undefined ? 0 : now - doubtSince,
     ipSeen,
     portLost: port.portLostAt !== undefined,
     wasDown: previous?.state === 'down',
-  }
-  const { state, reason, message } = judgeSigns(signs, doubt)
+  })
+  const isGone = word.state === 'down' || (word.state === 'unknown' && doubtSince !== undefined)
+  const heard = hearEngines(signs, word, before, isGone, settings.wordFreshMs, now)
+
+  const unheld = withWords(word, heard.verdict, heard.count, name)
+  const flaps = afterJudgement(previous?.flaps ?? NEVER_FLAPPED, unheld.state, now)
+  const { state, reason, message } = withHold(unheld, flaps, name, now)
+  const isDown = state === 'down'
+  const kind = isDown || isGone ? 'gone' : word.state === 'unknown' ? 'unseen' : 'stands'
+  const reconnects = afterLook(before?.reconnects, { kind, publicIp }, now)
   const since = previous?.state === state ? previous.since : now
-  const lostAt = state === 'down' ? since + settings.downGraceMs : undefined
+  const lostAt = isDown ? since + settings.downGraceMs : undefined
   return {
     state,
     reason,
@@ -246,14 +193,19 @@ export function judgeNode(
     lost: lostAt !== undefined && now >= lostAt,
     ...port,
     generation,
+    reconnectedAt: reconnects.reconnectedAt,
     ipSeen,
     doubtSince,
+    tunnel: heard.tunnel,
+    condemnations: heard.condemnations,
+    reconnects,
+    flaps,
     reviewAt: nextReview(now, [
       lostAt,
       port.portLostAt === undefined ? undefined : port.portLostAt + settings.portGraceMs,
-      ...[RECONNECT_MS, UNCHECKED_MS, VOUCHED_MS.neverSeen, VOUCHED_MS.seen].map((ms) =>
-        doubtSince === undefined ? undefined : doubtSince + ms,
-      ),
+      ...doubtReviews(doubtSince),
+      ...heard.reviews,
+      flaps.heldUntil,
     ]),
   }
 }

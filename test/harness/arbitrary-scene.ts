@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { ContainerState } from '../../src/docker/port.ts'
-import type { Generation } from '../../src/observe/observation.ts'
+import { type Generation, TUNNEL_DEAD } from '../../src/observe/observation.ts'
 import type { PlanInput } from '../../src/plan/input.ts'
 import type { Mark } from '../../src/store/mark.ts'
 import type { UserRequest } from '../../src/store/store.ts'
@@ -47,19 +47,22 @@ function nodeSketch(name: string, index: number, isUgly: boolean): fc.Arbitrary<
     .tuple(
       healthy,
       fc.record({
-        state: mostly('up' as const, 'down' as const, 'unknown' as const),
+        state: mostly('up' as const, 'degraded' as const, 'down' as const, 'unknown' as const),
+        isByEngines: fc.boolean(),
         lost: fc.boolean(),
         running: mostly(true, false),
         isGone: mostly(false, true),
       }),
     )
-    .map(([node, { state, lost, running, isGone }]): NodeSketch => {
-      const exists = !isGone || state === 'up'
+    .map(([node, { state, isByEngines, lost, running, isGone }]): NodeSketch => {
+      const stands = state === 'up' || state === 'degraded'
+      const exists = !isGone || stands
       return {
         ...node,
         state,
         lost: lost && state === 'down',
-        running: (running || state === 'up') && exists,
+        running: (running || stands) && exists,
+        ...(state === 'down' && isByEngines ? { reason: TUNNEL_DEAD } : {}),
         ...(exists ? {} : { containerId: undefined, generation: undefined }),
       }
     })
