@@ -1,6 +1,7 @@
 import type Docker from 'dockerode'
 import { ensureCompose } from './compose.ts'
 import { ensureDocker } from './docker.ts'
+import { ensureOpenssl } from './openssl.ts'
 import { ensureRedis } from './redis.ts'
 import { findSeat } from './seat.ts'
 
@@ -9,6 +10,8 @@ export interface SetUpOptions {
   readonly compose?: boolean | undefined
   /** Also the program redis-server. */
   readonly redis?: boolean | undefined
+  /** Also the program openssl. */
+  readonly openssl?: boolean | undefined
 }
 
 /** Where a daemon that set-up itself started writes its log. */
@@ -25,6 +28,7 @@ export async function setUp(options: SetUpOptions = {}): Promise<Docker> {
   await ensureDocker(seat, daemonLog, say)
   if (options.compose === true) ensureCompose(say)
   if (options.redis === true) ensureRedis(say)
+  if (options.openssl === true) ensureOpenssl(say)
   return seat.client
 }
 
