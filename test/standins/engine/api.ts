@@ -20,7 +20,7 @@ export type Reply =
 export interface ApiState {
   readonly settings: EngineSettings
   readonly sessions: Sessions
-  readonly isConnected: () => boolean
+  readonly isConnected: () => Promise<boolean>
   readonly hasContent: () => boolean
 }
 
@@ -37,7 +37,7 @@ const failed = (error: string) => json({ response: null, error })
 const unknownSession = 'unknown playback session id'
 
 /** The engine's HTTP API. `url` is absolute with the host that the caller asked: the answer's URLs are built from it. */
-export function answer(url: URL, state: ApiState): Reply {
+export async function answer(url: URL, state: ApiState): Promise<Reply> {
   const [, root = '', route = '', infohash = '', last = ''] = url.pathname.split('/')
   if (url.pathname === '/webui/api/service') return service(url, state)
   if (url.pathname === '/server/api') return serverApi(url, state)
@@ -65,12 +65,12 @@ function service(url: URL, state: ApiState): Reply {
   return json({ result: null, error: `unknown method: ${method}` })
 }
 
-function serverApi(url: URL, state: ApiState): Reply {
+async function serverApi(url: URL, state: ApiState): Promise<Reply> {
   switch (url.searchParams.get('method')) {
     case 'get_status':
       return json({ result: { playlist_loaded: true, version: version(state) } })
     case 'get_network_connection_status':
-      return json({ result: { connected: state.isConnected() } })
+      return json({ result: { connected: await state.isConnected() } })
     case 'get_api_access_token':
       return json({ result: { token: 'stand-in' } })
     default:

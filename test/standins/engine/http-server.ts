@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { BadBody, readJson } from '../common/body.ts'
 import { answer, type Reply } from './api.ts'
 import { BadMode, defaultSlowMs, type EngineMode, parseMode } from './mode.ts'
+import type { Network } from './network.ts'
 import type { Sessions } from './sessions.ts'
 import type { EngineSettings } from './settings.ts'
 import { streamTo } from './stream.ts'
@@ -10,6 +11,7 @@ import { streamTo } from './stream.ts'
 export interface HttpServerOptions {
   readonly settings: EngineSettings
   readonly sessions: Sessions
+  readonly network: Network
   /** Counters that other listeners keep. */
   readonly counters: Readonly<Record<string, number>>
   /** Requests of the API wait for this. */
@@ -19,7 +21,7 @@ export interface HttpServerOptions {
 
 /** The engine's HTTP port: its API as the mode of the moment lets it be, and `/standin/…`, which always answers. */
 export function createHttpServer(options: HttpServerOptions): Server {
-  const { settings, sessions } = options
+  const { settings, sessions, network } = options
   const held = new Set<ServerResponse>()
   let mode: EngineMode = settings.mode
 
@@ -53,7 +55,7 @@ export function createHttpServer(options: HttpServerOptions): Server {
     if (now === '500') return body(500, 'the stand-in was told to fail')
     if (now === 'garbage') return body(200, '<html>this is not JSON')
     if (mode.mode === 'slow') await sleep(mode.delayMs ?? defaultSlowMs)
-    const isConnected = () => mode.mode !== 'disconnected'
+    const isConnected = async () => mode.mode !== 'disconnected' && (await network.isConnected())
     const hasContent = () => mode.mode !== 'no-content'
     return answer(url, { settings, sessions, isConnected, hasContent })
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpServer } from './http-server.ts'
 import { listenMute, listenP2p, listenTcp } from './listen.ts'
+import { makeNetwork } from './network.ts'
 import { makeSessions } from './sessions.ts'
 import { type EngineSettings, readSettings } from './settings.ts'
 
@@ -24,7 +25,8 @@ async function start(settings: EngineSettings): Promise<void> {
   const counters = { p2pConnections: 0, p2pDatagrams: 0 }
   const started = settings.slowStartMs > 0 ? sleep(settings.slowStartMs) : Promise.resolve()
   const sessions = makeSessions(settings.idleMs)
-  const server = createHttpServer({ settings, sessions, counters, started, exit })
+  const network = makeNetwork()
+  const server = createHttpServer({ settings, sessions, network, counters, started, exit })
   const host = settings.isBoundToAll ? '0.0.0.0' : '127.0.0.1'
   await listenTcp(server, 'HTTP', ports.http, host)
   if (ports.https !== null) await listenMute('HTTPS', ports.https, host)
