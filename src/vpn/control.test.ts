@@ -268,6 +268,8 @@ describe('reading a control server', () => {
         const said = await gluetun({ '/v1/vpn/status': 'timeout' }, files).read({ node })
         expect(said).not.toHaveProperty('ports')
       }
+      const { read } = gluetun({ '/v1/vpn/status': 'timeout' }, file('45000'))
+      expect(await read({ node, startedAt: 0 })).not.toHaveProperty('ports')
     })
   })
 })

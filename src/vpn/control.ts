@@ -84,7 +84,8 @@ async function portsFromFile(
   readFile: ReadSmallFile,
 ): Promise<readonly number[] | undefined> {
   const { portFile } = target.node
-  if (portFile === undefined) return undefined
+  // Of an incarnation that is not known, no file can be told to be.
+  if (portFile === undefined || target.startedAt === 0) return undefined
   try {
     const file = await readFile(portFile)
     // Both times come from one machine, for the file is mounted from where Gluetun runs.
