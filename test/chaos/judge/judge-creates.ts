@@ -10,7 +10,7 @@ function othersAlive(facts: Facts, index: number): readonly EngineFact[] {
     if (engine.action === 'create') alive.set(engine.id, engine)
     if (engine.action === 'die' || engine.action === 'destroy') alive.delete(engine.id)
   }
-  const { at } = facts.engines[index] as EngineFact
+  const at = facts.engines[index]?.at ?? 0
   const failed = facts.marks.filter((mark) => mark.kind === 'failed' && mark.at <= at)
   return [...alive.values()].filter(({ id }) => !failed.some((mark) => mark.id === id))
 }

@@ -3,6 +3,9 @@ import type { EngineFact, Facts, Violation } from './facts.ts'
 /** What a controller does to end an engine; a `die` alone may have any cause. */
 const ENDS: readonly EngineFact['action'][] = ['kill', 'stop', 'destroy']
 
+/** Clocks that differ by less are taken for the same (src/redis/skew.ts), so a deadline is kept no better, ms. */
+const DEADLINE_DOUBT_MS = 250
+
 function wasKilledByUs(facts: Facts, engine: EngineFact): boolean {
   return facts.killed.some(({ id, at }) => id === engine.id && at <= engine.at)
 }
@@ -33,7 +36,10 @@ function brokenStreams(facts: Facts): Violation[] {
     if (end === undefined || wasKilledByUs(facts, end)) return []
     const isDrained = facts.marks.some(
       ({ id, kind, at, deadlineAt }) =>
-        id === viewer.id && kind === 'draining' && at <= end.at && deadlineAt <= end.at,
+        id === viewer.id &&
+        kind === 'draining' &&
+        at <= end.at &&
+        deadlineAt <= end.at + DEADLINE_DOUBT_MS,
     )
     if (isDrained) return []
     const message = `${end.name} ended by ${end.action} under a viewer, before any drain's deadline`
@@ -45,7 +51,7 @@ function brokenStreams(facts: Facts): Violation[] {
 function postponedDrains(facts: Facts): Violation[] {
   return facts.marks.flatMap((mark, index): Violation[] => {
     const before = facts.marks.slice(0, index).findLast(({ id }) => id === mark.id)
-    if (before === undefined || mark.deadlineAt <= before.deadlineAt) return []
+    if (before === undefined || mark.deadlineAt <= before.deadlineAt + DEADLINE_DOUBT_MS) return []
     if (facts.forgot.some((at) => at >= before.at && at <= mark.at)) return []
     const message = `the drain of ${mark.id.slice(0, 12)} was put off by ${mark.deadlineAt - before.deadlineAt} ms`
     return [{ invariant: 'I6', at: mark.at, message }]
