@@ -12,15 +12,18 @@ export interface LeaseServer {
   readonly client: RedlockClient
   /** For redlock to acquire with: a server that may have forgotten a lease does not vote. */
   voter(ttlMs: number): RedlockClient
-  /** Why it is of no use: it is not connected, or refused or left unanswered what it was asked last. */
+  /** Why it is of no use: it is not connected, or refused or left unanswered what it was asked again and again. */
   trouble(): string | undefined
 }
 
 type EvalArgs = readonly (string | number)[]
 
+/** One late answer is no news: the next attempt comes within half a second. */
+const FAILURES_TOLD = 2
+
 export function leaseServer(connection: Connection, clock: Clock): LeaseServer {
-  /** Of the last answer, and on which link: another link is another chance. */
-  let failure: { readonly link: Link; readonly message: string } | undefined
+  /** What failed last, how often in a row, and on which link: another link is another chance. */
+  let failure: { readonly link: Link; readonly times: number; readonly message: string } | undefined
 
   async function call(link: Link, source: string, keys: number, args: EvalArgs) {
     try {
@@ -29,7 +32,8 @@ export function leaseServer(connection: Connection, clock: Clock): LeaseServer {
       return answer
     } catch (error) {
       const away = connection.unavailable((error as Error).message)
-      failure = { link, message: away.message }
+      const times = (failure?.link === link ? failure.times : 0) + 1
+      failure = { link, times, message: away.message }
       throw away
     }
   }
@@ -58,7 +62,9 @@ export function leaseServer(connection: Connection, clock: Clock): LeaseServer {
     }),
     trouble() {
       try {
-        return connection.present().link === failure?.link ? failure.message : undefined
+        const { link } = connection.present()
+        if (failure === undefined || failure.link !== link) return undefined
+        return failure.times < FAILURES_TOLD ? undefined : failure.message
       } catch (error) {
         return (error as Error).message
       }

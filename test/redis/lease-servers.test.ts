@@ -151,6 +151,15 @@ test('servers that are there and refuse are a trouble when they are a majority, 
   await permit('+eval', 0, 1)
   await client.acquire('away', LONG_MS)
   await vi.waitUntil(() => client.trouble() === undefined, PATIENCE)
+  await permit('-eval', 0, 1, 2)
+  // A single answer that fails is no news yet.
+  await expect(client.readEpoch('home')).rejects.toThrow('NOPERM')
+  expect(client.trouble()).toBeUndefined()
+  await expect(client.readEpoch('home')).rejects.toThrow('NOPERM')
+  expect(client.trouble()).toMatch(/^3 of 3/)
+  await permit('+eval', 0, 1, 2)
+  await client.readEpoch('home')
+  await vi.waitUntil(() => client.trouble() === undefined, PATIENCE)
 })
 
 test('one server under two names is a trouble, whatever the third one says', async () => {
