@@ -48,6 +48,8 @@ function bench(campaign?: Error) {
     /** What ending a term waits for. */
     holdsOn: Promise.resolve(),
     refreshed: 0,
+    /** What rules cannot be read anew. */
+    hangs: false,
     met: 0,
     seenLargest: [] as number[],
   }
@@ -109,8 +111,9 @@ function bench(campaign?: Error) {
     peers: {
       ...NO_PEERS,
       hasOthers: () => world.others,
-      refresh: async () => {
+      refresh: async (signal) => {
         world.refreshed += 1
+        if (world.hangs) await clock.sleep(Number.MAX_SAFE_INTEGER, signal)
       },
       giveBackMs: 18_000,
     },
@@ -333,6 +336,18 @@ describe('a leader that sees nothing', () => {
     await clock.advance(500)
     expect(said).toHaveLength(2)
     await clock.advance(2_500)
+    expect(said.at(-1)).toMatch(/^leads/)
+  })
+
+  it('lets another one try also when it does not get to know what rules', async () => {
+    const { clock, said, world, lines } = bench()
+    world.others = true
+    world.hangs = true
+    await clock.advance(40_000)
+    expect(said.slice(0, 2)).toEqual(['stands down', 'releases'])
+    expect(lines.join()).toContain('what rules')
+    world.hangs = false
+    await clock.advance(40_000)
     expect(said.at(-1)).toMatch(/^leads/)
   })
 

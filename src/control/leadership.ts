@@ -2,6 +2,7 @@ import type { ContainerSummary, DockerReader } from '../docker/port.ts'
 import { EPOCH_LABEL, FLEET_LABEL, INSTANCE_LABEL, readLabels } from '../engine/labels.ts'
 import { type Lease, LeaseLost, type LeaseSource, type Tenure } from '../lease/lease.ts'
 import { openTerm } from '../lease/term.ts'
+import { StoreUnavailable } from '../store/errors.ts'
 import type { Replica, Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -15,6 +16,8 @@ import { troubleOf } from './trouble.ts'
 
 /** Wait between attempts to open a term while Docker or the store is away, and between the starts of two campaigns, ms. */
 const RETRY_MS = 1_000
+/** What rules is read in some round trips; who does not get to know it in this time must not keep others from leading, ms. */
+const REFRESH_MS = 5_000
 /** Who gave a lease back does not try for it meanwhile: four attempts of each standby, ms. */
 const STEP_ASIDE_MS = 2_000
 
@@ -75,9 +78,19 @@ export function makeLeadership(parts: LeadershipParts): Leadership {
   let ownEpoch = 0
   const sight = sightOf({ clock, peers, troubles: () => [controller.trouble(), trouble] })
 
+  /** A standby may not have heard yet that the fleet is deleted, or ruled by another generation. */
+  async function refresh(signal: AbortSignal): Promise<void> {
+    const late = new AbortController()
+    using _ = clock.timer(REFRESH_MS, () =>
+      late.abort(
+        new StoreUnavailable(`what rules could not be read anew within ${REFRESH_MS / 1_000} s`),
+      ),
+    )
+    await peers.refresh(AbortSignal.any([signal, late.signal]))
+  }
+
   async function open(tenure: Tenure, signal: AbortSignal): Promise<Lease> {
-    // A standby may not have heard yet that the fleet is deleted, or ruled by another generation.
-    await peers.refresh(signal)
+    await refresh(signal)
     const rows = await docker.list(signal)
     const largestLabel = largestEpoch(rows, instance, fleet)
     const largestSeen = Math.max(ownEpoch, parts.largestSeen())
