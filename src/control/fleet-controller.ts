@@ -106,6 +106,7 @@ export function makeFleetController(
     for (const change of changesBetween(status.current(), next))
       tell({ ...change, epoch: current.lease.epoch, reconcileId })
     const tellAt = news.tell(next.conditions, clock.now(), current.lease.epoch)
+    status.meet(found.incarnation)
     await status.publish(next, planned.fleet.engine.maxStreams, current.lease)
     const resync = clock.now() + RESYNC_MS * (0.9 + 0.2 * parts.random())
     parts.wakeAt(Math.min(found.wakeAt ?? resync, tellAt ?? resync, resync))

@@ -40,6 +40,8 @@ export interface Postponed {
 /** What one pass found and decided. */
 export interface Reconciled {
   readonly kind: 'reconciled'
+  /** Of the store that the plan was made with. */
+  readonly incarnation: string
   readonly observation: Observation
   readonly plan: Plan
   /** The plan's conditions and those of the images. */
@@ -141,6 +143,7 @@ function earliest(...times: (number | undefined)[]): number | undefined {
 
 interface Decided {
   readonly kind: 'decided'
+  readonly incarnation: string
   readonly observation: Observation
   readonly plan: Plan
   /** Why no engine can be made of the image yet. */
@@ -168,7 +171,7 @@ function decide(
     lacksImage: lack !== undefined,
   })
   executor.withdraw()
-  return { kind: 'decided', plan, lack, observation }
+  return { kind: 'decided', incarnation: memory.incarnation, plan, lack, observation }
 }
 
 /**
@@ -189,7 +192,7 @@ export async function reconcile(
   )
   if (decided === undefined) return { kind: 'postponed', until: clock.now() }
   if (decided.kind === 'postponed') return decided
-  const { plan, lack, observation } = decided
+  const { incarnation, plan, lack, observation } = decided
 
   for (const entry of plan.bookkeeping) await note(entry, store, lease)
   // Engines that are to be replaced wait for it too.
@@ -200,6 +203,7 @@ export async function reconcile(
 
   return {
     kind: 'reconciled',
+    incarnation,
     observation,
     plan,
     conditions: [

@@ -31,6 +31,8 @@ export interface StatusKeeper {
   recall(): Promise<void>
   /** Others may have led, and published, since this process did. */
   forget(): void
+  /** The store is this one now: another than before has nothing of what was published, and gets it at once. */
+  meet(incarnation: string): void
   /** What the status becomes: conditions keep the time since which they stand. */
   next(picture: Picture, planned: readonly PlannedCondition[], lease: Lease): FleetStatus
   /** Writes the status and the endpoints for claims, unless readers have both and they are young. */
@@ -60,6 +62,7 @@ export function makeStatusKeeper(parts: StatusKeeperParts): StatusKeeper {
   const { fleet, store, clock, log, holder } = parts
   let current: FleetStatus | undefined
   let publishedAt = -Infinity
+  let met: string | undefined
 
   return {
     current: () => current,
@@ -69,6 +72,10 @@ export function makeStatusKeeper(parts: StatusKeeperParts): StatusKeeper {
     forget() {
       current = undefined
       publishedAt = -Infinity
+    },
+    meet(incarnation) {
+      if (met !== undefined && met !== incarnation) publishedAt = -Infinity
+      met = incarnation
     },
     next(picture, planned, { epoch }) {
       const before = current?.conditions ?? []
