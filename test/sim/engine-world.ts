@@ -20,6 +20,8 @@ export interface EngineWorldParts {
   readonly docker: FakeDocker
   readonly clock: VirtualClock
   readonly random: Random
+  /** Whether packets pass through the tunnel of the container with this id. */
+  readonly carries: (id: string) => boolean
 }
 
 /** How often engines start badly, as a share of starts. */
@@ -91,7 +93,7 @@ export class EngineWorld {
   /** One process's way to the engines. */
   probe(process: SimProcess): Probe {
     const latency = this.#parts.random.fork(`probe ${process.name}`)
-    return async (url, { timeoutMs, signal }): Promise<ProbeResult> => {
+    return async (url, { timeoutMs, signal, asksNetwork }): Promise<ProbeResult> => {
       await process.clock.sleep(latency.int(1, 8), signal)
       const { hostname, port } = new URL(url)
       const engine = this.#at(hostname, port)
@@ -101,7 +103,11 @@ export class EngineWorld {
         await process.clock.sleep(timeoutMs, signal)
         return { kind: 'failed', message: 'no answer in time', silent: true }
       }
-      if (engine !== undefined && this.answers(engine)) return { kind: 'ready' }
+      if (engine !== undefined && this.answers(engine)) {
+        const owner = ownerOf(engine.networkMode)
+        if (asksNetwork !== true || owner === undefined) return { kind: 'ready' }
+        return { kind: 'ready', connected: this.#parts.carries(owner) }
+      }
       return { kind: 'failed', message: 'connection refused', silent: true }
     }
   }

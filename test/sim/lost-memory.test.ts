@@ -8,10 +8,11 @@ describe('no viewer is cut off, nothing is promised twice (I3, I5), and the flee
   for (const how of MEMORY_LOSSES)
     it(`when the store ${how}`, async () => {
       for (const afterMs of LATER_MS) {
-        const { violations, before, after, trace } = await loseMemory(how, afterMs)
+        const { violations, before, after, isPublished, trace } = await loseMemory(how, afterMs)
         if (violations.length > 0) console.log(trace.join('\n'))
         expect(violations, `engines to go ${afterMs} ms later`).toEqual([])
         expect(before).toBeGreaterThan(2)
+        expect(isPublished, 'claims know of engines').toBe(true)
         expect(after).toBeGreaterThanOrEqual(before)
       }
     })

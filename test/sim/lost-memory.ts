@@ -11,6 +11,8 @@ const WATCH_MS = 120_000
 /** More than one of them takes to claim and to assert. */
 const SETTLE_MS = 8_000
 
+/** From one announcement of a replica to the next, and a pass, ms. */
+const PUBLISHED_MS = 1_500
 /** More than every drain would take that nobody watches, ms. */
 const DRAIN_LOOK_MS = 30_000
 
@@ -49,6 +51,8 @@ export interface Survival {
   /** Viewers that watched when the store lost its memory, and of these who still did when drains were over. */
   readonly before: number
   readonly after: number
+  /** Whether claims were told of engines within a moment. */
+  readonly isPublished: boolean
   readonly trace: readonly string[]
 }
 
@@ -78,11 +82,16 @@ export async function loseMemory(how: MemoryLoss, afterMs: number, bug?: Bug): P
   await crowd(world)
   const before = viewers.count
   await LOSSES[how](world)
+  let isPublished = false
+  const look = async () => {
+    isPublished = (await world.store.endpoints(fleet.name)).some(({ ready }) => ready)
+  }
+  clock.timer(PUBLISHED_MS, () => void look())
   await clock.advance(afterMs)
   world.rule({ ...world.fleet(), replicas: 1 })
   await clock.runUntil(() => judge.violations.length > 0, DRAIN_LOOK_MS)
   const isThere = (id: string) => docker.world().some((each) => each.id === id && isAlive(each))
   const after = viewers.all().filter(({ engine }) => isThere(engine)).length
   if (judge.violations.length === 0) await convergeAndRest(world)
-  return { violations: judge.violations, before, after, trace }
+  return { violations: judge.violations, before, after, isPublished, trace }
 }

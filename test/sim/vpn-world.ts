@@ -66,6 +66,11 @@ export class VpnWorld {
     return found
   }
 
+  /** Whether packets pass through the tunnel; a container that is none is no hindrance. */
+  carries(name: string): boolean {
+    return this.#tunnels.get(name)?.isUp ?? true
+  }
+
   /** Puts the containers there. */
   begin(): void {
     for (const name of this.#parts.names)

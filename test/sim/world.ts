@@ -104,7 +104,11 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
           ...{ clock, random: random.fork('leases'), count: parts.leaseServers },
           onSent: ({ name }) => strike.atLook(name, 'lease request'),
         })
-  const engines = new EngineWorld({ docker, clock, random: random.fork('engines') })
+  const carries = (id: string) => {
+    const owner = docker.world().find((each) => each.id === id)
+    return owner === undefined || vpns.carries(owner.name)
+  }
+  const engines = new EngineWorld({ docker, clock, random: random.fork('engines'), carries })
   const names = parts.fleet.vpn.nodes.map(({ name }) => name)
   const vpns: VpnWorld = new VpnWorld({
     docker,
