@@ -5,7 +5,7 @@ import type { Probe, ProbeResult } from './client.ts'
 import { afterProbe, unprobed } from './health.ts'
 import { ProbedEngine, type ProbeTarget } from './probed-engine.ts'
 
-export { NETWORK_EVERY, type ProbeTarget } from './probed-engine.ts'
+export type { ProbeTarget } from './probed-engine.ts'
 
 /** Keeps the health of running engines by probing them. */
 export interface EngineProber extends AsyncDisposable {
