@@ -8,6 +8,7 @@ import type { Mark } from '../store/mark.ts'
 import type { PendingAction } from './action.ts'
 import { type Death, deathOf } from './death.ts'
 import type { PlanInput } from './input.ts'
+import { reconnectMisfit } from './reconnect.ts'
 
 /** One of our engine containers with all that is known about it, as a plan sees it. */
 export interface Engine {
@@ -86,7 +87,10 @@ function misfitOf(container: ObservedEngine, node: ObservedNode | undefined, inp
   // No restart of the node could be told from its labels; so it goes in order, while it is well.
   if (vpnNode !== undefined && container.labels.vpnGeneration === undefined)
     return 'it does not say for which run of its VPN node it was made'
-  return portMisfit(container, node, vpnNode?.ports ?? fleet.network.ports, fleet.engine.ports)
+  return (
+    portMisfit(container, node, vpnNode?.ports ?? fleet.network.ports, fleet.engine.ports) ??
+    reconnectMisfit(container, node, input)
+  )
 }
 
 /** Joins what was observed of a container with what is remembered of it. */

@@ -4,6 +4,7 @@ import { RESERVATION_TTL_MS } from '../store/store.ts'
 import type { Why } from './action.ts'
 import { deathDueAt, NO_BYTES_MS } from './death.ts'
 import { bearsItsName, type Engine } from './engine.ts'
+import { reconnectDueAt } from './reconnect.ts'
 import type { World } from './world.ts'
 
 /** What a plan tells one engine, and why. */
@@ -92,5 +93,6 @@ export function dueAt(engine: Engine, world: World): readonly (number | undefine
     // An engine whose API fails, or whose tunnel its engines call dead, is dead so long after the last byte.
     isSuspect && lastBytes !== undefined ? lastBytes + NO_BYTES_MS : undefined,
     deathDueAt({ ...engine, input: world.input }),
+    reconnectDueAt(container, engine.node, now),
   ]
 }

@@ -44,6 +44,13 @@ describe('a node that comes back', () => {
     ).toEqual({ known: 'stands', downs: [T0 + 2], heldUntil: T0 + 5 })
   })
 
+  test('I9: is not held anew when it only could not be judged for a while', () => {
+    const { heldUntil } = tell(
+      ...([[-1, 'up'], ...falls(0, 60_000), [200_000, 'unknown'], [201_000, 'up']] as const),
+    )
+    expect(heldUntil).toBe(T0 + 71_000)
+  })
+
   test('L1: is held for 5 min at most, whatever it did', () => {
     const states = fc.constantFrom<State>('up', 'degraded', 'down', 'unknown')
     const story = fc.array(fc.tuple(fc.integer({ min: 0, max: 600_000 }), states))

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EngineView, VpnView } from '../../src/api/view.ts'
 import { makeRig, type Rig, tunnelled } from '../harness/acefleet.ts'
+import { findEngine } from '../harness/standins.ts'
 import { startWitness, type Witness } from '../harness/witness.ts'
 
 let rig: Rig
@@ -91,6 +92,32 @@ describe('tunnels that look healthy and carry nothing', () => {
       const ready = (letter: string) => on(engines, letter).filter((each) => each.ready).length
       return ready('a') === 2 && ready('b') === 2
     })
+    await witness.caughtUp()
+    expect(witness.violations).toEqual([])
+  })
+})
+
+describe('engines whose VPN reconnects inside its container', () => {
+  test('stay when they are connected again; one that is not after a minute is replaced (I5)', async () => {
+    const before = await rig.converged(4)
+    const stray = on(before, 'a').find(({ forwarded }) => !forwarded)
+    const engine = await findEngine(rig.docker, stray?.containerId ?? '')
+    await engine.setMode({ mode: 'disconnected' })
+    await rig.nodes.a?.set({ nextPublicIp: '198.51.100.200' })
+    await rig.nodes.a?.reconnect()
+    await rig.until('the new address is known', async () => {
+      const view = await vpn('a')
+      return view?.state === 'up' && view.publicIp === '198.51.100.200'
+    })
+    await rig.until('the one that stayed behind is replaced', async () => {
+      const engines = await rig.converged(4)
+      return engines.every(({ containerId }) => containerId !== stray?.containerId)
+    })
+    const others = before.filter((each) => each !== stray)
+    expect(idsOf(await rig.engines())).toEqual(expect.arrayContaining(idsOf(others)))
+    const told = (await rig.events()).filter(({ reason }) => reason === 'EngineDraining')
+    const about = told.map(({ message }) => message).join('\n')
+    expect(about).toContain('reaches nothing since the VPN')
     await witness.caughtUp()
     expect(witness.violations).toEqual([])
   })
