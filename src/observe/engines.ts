@@ -7,6 +7,7 @@ import type { EngineNote } from '../store/store.ts'
 import { hostOf } from './host.ts'
 import type { DepartedNode, ObservedEngine, ObservedNode } from './observation.ts'
 import { hasProcess, joinedId } from './rows.ts'
+import type { Sightings } from './sightings.ts'
 
 /** So long after a tunnel came back its engines are asked often whether they came back with it, ms. */
 const RECONNECTED_MS = 90_000
@@ -34,6 +35,7 @@ export interface EngineObserver {
 export function makeEngineObserver(
   docker: Pick<DockerReader, 'inspect'>,
   prober: Pick<EngineProber, 'health'>,
+  sightings: Pick<Sightings, 'of'>,
 ): EngineObserver {
   /** StartedAt of engines that run. Owned by startOf. */
   const started = new Map<ContainerId, number>()
@@ -77,6 +79,7 @@ export function makeEngineObserver(
       labels: readLabels(row.labels),
       createdAt: row.createdAt,
       ...(await startOf(row, wasReady, signal)),
+      ...sightings.of(row.id),
       health: prober.health(row.id),
     }
   }

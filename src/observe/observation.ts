@@ -62,9 +62,13 @@ export interface ObservedEngine {
   readonly departed?: DepartedNode | undefined
   readonly image: string
   readonly labels: EngineLabels
+  /** Unix ms by Docker's clock. */
   readonly createdAt: number
-  /** Unix ms; undefined while not needed or not started. */
+  /** Unix ms by Docker's clock; undefined while not needed or not started. */
   readonly startedAt: number | undefined
+  /** By our own clock, as long as we looked ourselves: see {@link Sighting}. */
+  readonly notListedAt?: number | undefined
+  readonly seenStartingAt?: number | undefined
   /** Why Docker could not start it; undefined unless a start was tried and failed. */
   readonly startError: string | undefined
   readonly health: EngineHealth

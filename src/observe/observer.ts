@@ -11,6 +11,7 @@ import { findForeign, isOurs } from './foreign.ts'
 import { makeNodeObserver } from './nodes.ts'
 import type { Observation } from './observation.ts'
 import { hasProcess } from './rows.ts'
+import { makeSightings } from './sightings.ts'
 
 export interface ObserverParts {
   readonly instance: string
@@ -40,7 +41,8 @@ export interface Observer {
 export function makeObserver(parts: ObserverParts): Observer {
   const { instance, docker, prober, vpns, clock } = parts
   const nodeObserver = makeNodeObserver({ docker, vpns, clock })
-  const engineObserver = makeEngineObserver(docker, prober)
+  const sightings = makeSightings(clock)
+  const engineObserver = makeEngineObserver(docker, prober, sightings)
   const deaths = makeDeathNotices(clock)
   /** Owned by observe. */
   let reviewAt: number | undefined
@@ -49,8 +51,10 @@ export function makeObserver(parts: ObserverParts): Observer {
     async observe(fleet, notes, signal) {
       await deaths.written(docker.inspect, signal)
       const startedAt = clock.now()
+      const askedAt = clock.monotonic()
       const rows = await docker.list(signal)
       const ours = rows.filter((row) => isOurs(row, instance, fleet.name))
+      sightings.note(ours, askedAt)
       const nodes = await nodeObserver.observe(fleet, rows, wordsSaid(ours, prober), signal)
       const reviews = [...nodeObserver.reviewAts(), deaths.lookAgainAt(rows)].filter(
         (at) => at !== undefined,

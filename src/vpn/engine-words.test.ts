@@ -9,6 +9,7 @@ import {
   SETTLING_MS,
   type TunnelMemory,
   type TunnelVerdict,
+  tunnelReviews,
 } from './engine-words.ts'
 
 const T0 = 10_000_000
@@ -131,6 +132,31 @@ describe('a tunnel that stands by the word of Gluetun', () => {
       expect(tell(...story).verdict).toBe('works')
       now = condemnedAt + waitMs + 1_000
     }
+  })
+})
+
+describe('a tunnel is looked at again', () => {
+  const memory = { standsSince: T0 - 600_000, cutOffSince: T0, condemnedAt: undefined }
+  const reviews = (ms: number, connectedElsewhereAt?: number) =>
+    tunnelReviews(
+      memory,
+      {
+        hearing: hear([no(0, ms)], FRESH_MS, T0 + ms),
+        connectedElsewhereAt,
+        condemnations: 0,
+      },
+      T0 + ms,
+    )
+
+  test('when a run of words against it may be long enough', () => {
+    expect(reviews(1_000)).toEqual([T0 + DOUBTED_MS])
+    expect(reviews(12_000, T0 + 11_000)).toEqual([T0 + DEAD_MS])
+    expect(reviews(39_500, T0 + 39_000)).toEqual([T0 + 41_500])
+  })
+
+  test('but not again and again while nobody elsewhere is better off', () => {
+    expect(reviews(12_000)).toEqual([])
+    expect(reviews(3_600_000, T0 - 60_000)).toEqual([])
   })
 })
 

@@ -119,6 +119,6 @@ export function tunnelReviews(
   if (hearing.kind !== 'cutOff' || cutOffSince === undefined) return []
   const isDoubted = hearing.at - cutOffSince >= DOUBTED_MS
   // Without an engine elsewhere that is connected it stays as it is until one says so, and that wakes.
-  if (isDoubted && connectedElsewhereAt === undefined) return []
+  if (isDoubted && now - (connectedElsewhereAt ?? -Infinity) > DEAD_MS) return []
   return [Math.max(cutOffSince + (isDoubted ? DEAD_MS : DOUBTED_MS), now + LOOK_MS)]
 }
