@@ -28,7 +28,7 @@ const MIN_REST_MS = 100
 /** An undoubted network is asked about with each of so many probes: a second request costs as much as the first. */
 export const NETWORK_EVERY = 3
 /** Of an interval: probes fall due together at so many instants, since waking up costs more than a probe (measured). */
-const INSTANTS = 5
+const INSTANTS = 2
 /** One target's timer, probe under way and health. */
 export class ProbedEngine {
   target: ProbeTarget

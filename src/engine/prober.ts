@@ -25,7 +25,7 @@ export interface ProberParts {
     id: ContainerId,
     change: 'ready' | 'unready' | 'connected' | 'disconnected',
   ) => void
-  /** Probes under way at once; 16 by default. */
+  /** Probes under way at once; 32 by default. */
   readonly concurrency?: number | undefined
 }
 
@@ -46,7 +46,7 @@ class Prober implements EngineProber {
 
   constructor(parts: ProberParts) {
     this.#parts = parts
-    this.#concurrency = parts.concurrency ?? 16
+    this.#concurrency = parts.concurrency ?? 32
   }
 
   setTargets(targets: readonly ProbeTarget[]): void {

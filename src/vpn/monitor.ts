@@ -30,7 +30,7 @@ export interface MonitorParts {
   readonly onChange: (name: string) => void
 }
 
-/** Gluetun's handlers take below 1 ms, and a new port is to be used within 10 s (L2), ms. */
+/** Gluetun's handlers take below 1 ms, and a new port is to be used within 10 s (L2); half as much again at most, ms. */
 const POLL_MS = 2_000
 /** While a node is not up or has no port, ms … */
 const QUICK_POLL_MS = 500
@@ -149,7 +149,9 @@ class NodePoller implements AsyncDisposable {
     const now = clock.monotonic()
     if (isConverged(this.latest(), this.#wantsPort)) this.#quickSince = now
     else if (now - this.#quickSince < QUICK_FOR_MS) return QUICK_POLL_MS * (0.9 + 0.2 * random())
-    return POLL_MS * (0.9 + 0.2 * random())
+    // Nodes are polled together: waking up costs more than a poll (docs/benchmarks.md).
+    const delayMs = POLL_MS - (now % POLL_MS)
+    return delayMs < POLL_MS / 2 ? delayMs + POLL_MS : delayMs
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -125,8 +125,8 @@ describe('the prober', () => {
     expect(at).toHaveLength(50)
     const perInstant = new Map<number, number>()
     for (const time of at) perInstant.set(time, (perInstant.get(time) ?? 0) + 1)
-    expect(perInstant.size).toBe(5)
-    expect(Math.max(...perInstant.values())).toBeLessThan(25)
+    expect(perInstant.size).toBe(2)
+    expect(Math.max(...perInstant.values())).toBeLessThan(40)
   })
 
   test('makes unready only after the set number of failures in a row', async () => {
