@@ -122,11 +122,16 @@ function mayServe(streams: Facts['streams'], { id }: ObservedEngine, input: Plan
   return streams > 0 && input.now - lastBytesAt < NO_BYTES_MS
 }
 
+/** When it started, by our own clock where we saw it: Docker's may be minutes away from it. */
+function startOf({ seenStartingAt, startedAt }: ObservedEngine): number | undefined {
+  return seenStartingAt ?? startedAt
+}
+
 function silence({ container, phase, streams, input }: Facts): Death | undefined {
   const { engine } = input.fleet
   const { health } = container
   if (phase === 'Starting') {
-    const startedAt = container.startedAt
+    const startedAt = startOf(container)
     // While we cannot even ask, silence is ours (I9).
     if (health.blindSince !== undefined) return undefined
     if (health.ready || startedAt === undefined || input.now - startedAt < engine.startTimeoutMs)
@@ -163,7 +168,7 @@ export function deathOf(facts: Facts): Death | undefined {
 
 /** When a living engine would be found dead if nothing changes; undefined when no clock is running against it. */
 export function deathDueAt({ container, phase, input }: Facts): number | undefined {
-  if (phase !== 'Starting' || container.startedAt === undefined || container.health.ready)
-    return undefined
-  return container.startedAt + input.fleet.engine.startTimeoutMs
+  const startedAt = startOf(container)
+  if (phase !== 'Starting' || startedAt === undefined || container.health.ready) return undefined
+  return startedAt + input.fleet.engine.startTimeoutMs
 }

@@ -41,9 +41,9 @@ function nodeOf(container: ObservedEngine, nodes: readonly ObservedNode[]) {
 }
 
 function streamsOn(container: ObservedEngine, { memory, now }: PlanInput, ttlMs: number) {
-  // A store that forgot cannot know of the streams of an engine that is older than its memory.
-  // Docker lists whole seconds, cut off.
-  const isYounger = container.createdAt + 1_000 > memory.bornAt
+  // A store that forgot cannot know of the streams of an engine that is older than its memory. Docker's clock may show
+  // another time than ours, so what we did not see come may be older.
+  const isYounger = (container.notListedAt ?? -Infinity) > memory.bornAt
   const remembers = isYounger || now >= memory.bornAt + ttlMs
   if (!remembers) return 'unknown'
   const load = memory.streams.get(container.id)
