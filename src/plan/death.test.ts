@@ -48,6 +48,20 @@ describe('an engine is dead', () => {
     expect(death).toMatchObject({ kind: 'StartFailed', ownFault: false })
   })
 
+  it('when its start takes too long by our own clock, whatever time Docker shows', () => {
+    const starting = {
+      ready: false,
+      health: { failures: 3, lastError: 'connection refused' },
+      ageMs: 3_600_000,
+    }
+    expect(deathOf({ ...starting, seenStartingAt: NOW - 59_999 })).toBeUndefined()
+    expect(deathOf({ ...starting, ageMs: -3_600_000, seenStartingAt: NOW - 60_000 })).toMatchObject(
+      {
+        kind: 'StartTimedOut',
+      },
+    )
+  })
+
   it('when its VPN container was restarted: it sits in the namespace of before', () => {
     const death = deathOf({ labels: { vpnGeneration: 'a@0' as Generation } })
     expect(death).toMatchObject({ kind: 'DeadNamespace', due: true, ownFault: false })

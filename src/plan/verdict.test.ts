@@ -73,6 +73,13 @@ describe('an engine that drains', () => {
     expect(doings(afterBirth(15_000))).toEqual(['stop 0'])
   })
 
+  it('is not busy for that when it was seen to come after the store, whatever Docker says of its age (I5)', () => {
+    const after = (notListedAt: number) =>
+      one({ mark: {}, ageMs: -3_600_000, notListedAt }, { ...gone, bornAt: NOW - 1_000 })
+    expect(doings(after(NOW - 1_000))).toEqual([])
+    expect(doings(after(NOW - 999))).toEqual(['stop 0'])
+  })
+
   it('is looked at again soon, for nobody tells when the last viewer leaves', () => {
     const { wakeAt = 0 } = plan(one({ streams: 1, mark: {} }, gone))
     expect(wakeAt).toBeGreaterThan(NOW)

@@ -53,6 +53,9 @@ export interface EngineSketch {
   readonly networkMode?: string
   readonly joinedRunning?: boolean
   readonly departed?: DepartedNode
+  /** By our own clock; not seen by default. */
+  readonly notListedAt?: number
+  readonly seenStartingAt?: number
 }
 
 export interface SpecSketch {
@@ -198,6 +201,8 @@ function observedEngine(
     },
     createdAt: NOW - ageMs,
     startedAt: isUp(state) ? NOW - ageMs : undefined,
+    notListedAt: sketch.notListedAt,
+    seenStartingAt: sketch.seenStartingAt,
     startError: sketch.startError,
     health: healthOf(sketch),
   }
