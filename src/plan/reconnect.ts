@@ -2,7 +2,7 @@ import type { NetworkWord, ObservedEngine, ObservedNode } from '../observe/obser
 import type { PlanInput } from './input.ts'
 
 /** An engine that came through a reconnect has its own network back within this time, or stays cut off, ms. */
-export const RETURN_MS = 60_000
+const RETURN_MS = 60_000
 /** How often a word that is yet to come, and wakes nobody, is looked for, ms. */
 const LOOK_MS = 5_000
 

@@ -74,10 +74,10 @@ describe('an engine that drains', () => {
   })
 
   it('is not busy for that when it was seen to come after the store, whatever Docker says of its age (I5)', () => {
-    const after = (notListedAt: number) =>
+    const notListed = (notListedAt: number) =>
       one({ mark: {}, ageMs: -3_600_000, notListedAt }, { ...gone, bornAt: NOW - 1_000 })
-    expect(doings(after(NOW - 1_000))).toEqual([])
-    expect(doings(after(NOW - 999))).toEqual(['stop 0'])
+    expect(doings(notListed(NOW - 1_000))).toEqual([])
+    expect(doings(notListed(NOW - 999))).toEqual(['stop 0'])
   })
 
   it('is looked at again soon, for nobody tells when the last viewer leaves', () => {

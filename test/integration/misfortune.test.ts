@@ -126,7 +126,7 @@ describe('what a fleet needs and does not find', () => {
       [
         '[[roles]]',
         'name = "acefleet"',
-        'routes = ["GET /v1/vpn/status", "PUT /v1/vpn/status", "GET /v1/portforward", "GET /v1/publicip/ip"]',
+        'routes = ["GET /v1/vpn/status", "PUT /v1/vpn/status", "GET /v1/portforward", "GET /v1/publicip/ip", "GET /v1/version"]',
         'auth = "apikey"',
       ].join('\n'),
     )
