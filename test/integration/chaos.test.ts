@@ -49,7 +49,7 @@ const BUGS = [
   ['using', 'lease-2-of-3-down', /I7 .* issued .* after a majority had last granted any lease/],
   ['rm-on-409', 'creates-crossed', /I7 .* destroy of .* without a mark/],
   ['epoch-unchecked', 'pause-mark-unsent', /I6 .* a mark of epoch \d+ was written, when/],
-  ['stop-without-mark', 'kill-in-rollout', /I7 .* without a mark/],
+  ['stop-without-mark', 'pause-create-start', /I7 .* without a mark/],
 ] as const
 
 test.for(BUGS)(
