@@ -89,9 +89,8 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
 
   async function announce(): Promise<Glance> {
     const at = clock.monotonic()
-    const glance = await store.announce({
-      ...{ holder, startedAt, declares: declares(), leads: leads() },
-    })
+    const self = { holder, startedAt, declares: declares(), leads: leads() }
+    const glance = await store.announce(self)
     hear(glance, at)
     return glance
   }

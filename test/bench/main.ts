@@ -1,3 +1,4 @@
+import { interruption } from '../../deploy/setup/interruption.ts'
 import { runCommand } from '../../deploy/setup/main.ts'
 import type { Bench } from './bench.ts'
 
@@ -8,18 +9,6 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   noop: async () => (await import('./noop.ts')).noop,
   plan: async () => (await import('./plan.ts')).plan,
   repair: async () => (await import('./repair.ts')).repair,
-}
-
-/** Aborted by the first signal, so that what was made is removed; a second one ends the process at once. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130)
-    controller.abort(new Error('interrupted'))
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  return controller.signal
 }
 
 await runCommand(async () => {

@@ -1,20 +1,9 @@
+import { interruption } from '../../deploy/setup/interruption.ts'
 import { runCommand, say, setUp } from '../../deploy/setup/main.ts'
 import { BUGS } from './bugs/list.ts'
 import { readOptions, USAGE } from './options.ts'
 import { figuresOf } from './report.ts'
 import { runChaos } from './run.ts'
-
-/** Aborted by the first signal, so that what was made is removed; a second one ends the process at once. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130)
-    controller.abort(new Error('interrupted'))
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  return controller.signal
-}
 
 function optionsOrUsage() {
   try {
