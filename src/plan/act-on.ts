@@ -11,7 +11,13 @@ import type { Verdict } from './verdict.ts'
 import type { World } from './world.ts'
 
 /** Seconds of SIGTERM before SIGKILL: an engine that served saves its cache; a dead one has nothing to save. */
-const GRACE_S = { drained: 10, dead: 2 }
+const GRACE_S = { drained: 10, dead: 2, leaking: 0 }
+
+/** What an engine outside every VPN sends bears the user's own address, until it ends: it gets no time at all (I10). */
+function graceOf({ death, mark }: Engine): number {
+  if (death?.kind === 'OutsideVpn') return GRACE_S.leaking
+  return death !== undefined || mark?.kind === 'failed' ? GRACE_S.dead : GRACE_S.drained
+}
 
 /** The slot's back-off record after this engine's end; undefined when the end was not its own failing. */
 export function backoffAfter(engine: Engine, world: World): Backoff | undefined {
@@ -41,8 +47,8 @@ function actionFor(
       return [{ verb: 'drain', ...on, deadlineAt: now + fleet.update.drainTimeoutMs }]
     case 'stop': {
       const failed = engine.death !== undefined || engine.mark?.kind === 'failed'
-      const graceS = failed ? GRACE_S.dead : GRACE_S.drained
-      return [{ verb: 'stop', ...on, mark: failed ? 'failed' : 'draining', graceS, backoff }]
+      const mark = failed ? 'failed' : 'draining'
+      return [{ verb: 'stop', ...on, mark, graceS: graceOf(engine), backoff }]
     }
     case 'remove':
       return [{ verb: 'remove', ...on, backoff, unexpected: engine.mark === undefined }]

@@ -113,7 +113,7 @@ describe('an engine is dead', () => {
     expect(deathOf(late)).toMatchObject({ kind: 'StartTimedOut', ownFault: true })
   })
 
-  it('when it is found outside every VPN, however many viewers it has (I10)', () => {
+  it('when it is found outside every VPN, however many viewers it has, and is killed without a grace (I10)', () => {
     const outside: Omit<EngineSketch, 'slot'>[] = [
       { networkMode: 'bridge', streams: 2 },
       { networkMode: 'host', streams: 2 },
@@ -123,6 +123,7 @@ describe('an engine is dead', () => {
       expect(deathOf(engine)).toMatchObject({ kind: 'OutsideVpn', due: true })
       const plan = planFleet(scene(sketchOf(engine)))
       expect(deeds(plan)).toContain('stop 0 failed')
+      expect(plan.actions).toContainEqual(expect.objectContaining({ verb: 'stop', graceS: 0 }))
       expect(plan.conditions).toContainEqual(expect.objectContaining({ type: 'EngineOutsideVpn' }))
     }
   })

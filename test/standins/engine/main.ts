@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startChatter } from './chatter.ts'
 import { createHttpServer } from './http-server.ts'
 import { listenMute, listenP2p, listenTcp } from './listen.ts'
 import { makeNetwork } from './network.ts'
@@ -18,6 +19,7 @@ function exit(code: number, afterMs: number): void {
 async function start(settings: EngineSettings): Promise<void> {
   const { ports, version, exitCode } = settings
   console.log(`engine stand-in ${version} starts`)
+  startChatter(process.env.STANDIN_CHATTER, ports.http)
   if (exitCode !== undefined) exit(exitCode, settings.exitAfterMs)
   if (exitCode !== undefined && settings.exitAfterMs === 0) return
   if (settings.startDelayMs > 0) await sleep(settings.startDelayMs)
