@@ -19,12 +19,15 @@ export type Verb =
   | 'create'
   | 'start'
   | 'stop'
+  | 'restart'
   | 'remove'
   | 'pull'
 
+const MUTATIONS: ReadonlySet<Verb> = new Set(['create', 'start', 'stop', 'restart', 'remove'])
+
 /** The verbs after which the world may be another one, whatever the caller heard of it. */
 export function isMutation(verb: Verb): boolean {
-  return verb === 'create' || verb === 'start' || verb === 'stop' || verb === 'remove'
+  return MUTATIONS.has(verb)
 }
 
 /** An answer of the daemon that is not a 2xx. */
@@ -52,6 +55,7 @@ export function readRefusal(refusal: Refusal): DockerError | undefined {
       return status === 304 || status === 404 ? undefined : as(DockerError, refusal)
     case 'remove':
       return readRemove(refusal)
+    case 'restart':
     case 'inspect':
       return as(status === 404 ? NotFound : DockerError, refusal)
     case 'logTail':

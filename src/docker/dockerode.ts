@@ -66,6 +66,18 @@ export function connectDocker(options: ConnectOptions): DockerConnection {
       })
     },
     stop: (lease, mark, graceS, signal) => stop(wire, timeoutMs, lease, mark, graceS, signal),
+    restartNode: async (lease, id, graceS, signal) => {
+      assertId('restart', id)
+      await wire.order({
+        verb: 'restart',
+        target: id,
+        signal,
+        lease,
+        timeoutMs: graceS * 1000 + timeoutMs,
+        send: ({ mutations }, abortSignal) =>
+          mutations.getContainer(id).restart({ t: graceS, abortSignal }),
+      })
+    },
     remove: async (lease, { containerId: id }, signal) => {
       assertId('remove', id)
       await wire.order({

@@ -42,7 +42,7 @@ describe('a call that was not answered', () => {
     errno('HPE_INVALID_CONSTANT'),
     new Expired('no answer within 15 s'),
   ])('after it was sent leaves a change unknown and a read failed: %s', (error) => {
-    for (const verb of ['create', 'start', 'stop', 'remove'] as const) {
+    for (const verb of ['create', 'start', 'stop', 'restart', 'remove'] as const) {
       expect(failed(verb, true, error).name).toBe('UnknownOutcome')
     }
     for (const verb of ['list', 'inspect', 'pull'] as const) {

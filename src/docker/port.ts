@@ -99,7 +99,8 @@ export interface DockerReader {
 
 /**
  * Changing the daemon. Each call runs `lease.assertHeld()` in the very tick in which it hands the request on (I7);
- * what a lost lease refuses throws LeaseLost and has changed nothing. Stop and remove act on a marked container only.
+ * what a lost lease refuses throws LeaseLost and has changed nothing. Stop and remove act on a marked container only;
+ * restart is for a VPN node's container, which is not ours (I8), and for nothing else.
  */
 export interface DockerWriter {
   /** @throws {NameTaken | ImageMissing | UnknownOutcome | DockerError} */
@@ -108,6 +109,12 @@ export interface DockerWriter {
   start(lease: Lease, id: ContainerId, signal: AbortSignal): Promise<void>
   /** Stopping a stopped or gone container is success. `graceS` seconds of SIGTERM before SIGKILL. */
   stop(lease: Lease, mark: Mark, graceS: number, signal: AbortSignal): Promise<void>
+  /**
+   * Stops a container that is not ours with `graceS` seconds of SIGTERM before SIGKILL, and starts it; one that does not
+   * run is started. It gets a new network namespace.
+   * @throws {NotFound | UnknownOutcome | DockerError}
+   */
+  restartNode(lease: Lease, id: ContainerId, graceS: number, signal: AbortSignal): Promise<void>
   /** Never forced: removing a running container throws. A gone container is success. */
   remove(lease: Lease, mark: Mark, signal: AbortSignal): Promise<void>
   /** Pulls an image; changes no container. `onProgress` gets short human lines, at most one a second. */

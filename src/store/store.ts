@@ -3,6 +3,7 @@ import type { Epoch } from '../lease/lease.ts'
 import type { FleetEvent, NewFleetEvent } from '../telemetry/event.ts'
 import type { FleetStatus } from '../telemetry/status.ts'
 import type { Mark } from './mark.ts'
+import type { NodeNote } from './node-note.ts'
 
 /** What is remembered of one engine container beside its labels. */
 export interface EngineNote {
@@ -57,6 +58,8 @@ export interface FleetMemory {
   readonly backoff: ReadonlyMap<string, Backoff>
   readonly requests: readonly UserRequest[]
   readonly rollout: RolloutNote | undefined
+  /** By VPN node. */
+  readonly nodes: ReadonlyMap<string, NodeNote>
 }
 
 /** A spec that was accepted; the highest generation rules. */
@@ -156,6 +159,7 @@ export interface Store extends AsyncDisposable {
   forget(fleet: string, epoch: Epoch, id: ContainerId): Promise<void>
   setBackoff(fleet: string, epoch: Epoch, slot: string, backoff: Backoff | undefined): Promise<void>
   setRollout(fleet: string, epoch: Epoch, note: RolloutNote | undefined): Promise<void>
+  setNodeNote(fleet: string, epoch: Epoch, node: string, note: NodeNote | undefined): Promise<void>
   publish(
     fleet: string,
     epoch: Epoch,

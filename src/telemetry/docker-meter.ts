@@ -34,6 +34,7 @@ export function meterDocker(docker: Docker, onCall: (call: DockerCall) => void):
     create: (...call) => told('create', docker.create(...call)),
     start: (...call) => told('start', docker.start(...call)),
     stop: (...call) => told('stop', docker.stop(...call)),
+    restartNode: (...call) => told('restartNode', docker.restartNode(...call)),
     remove: (...call) => told('remove', docker.remove(...call)),
     pull: (...call) => told('pull', docker.pull(...call)),
   }

@@ -159,6 +159,7 @@ export function settledInput(n: number): PlanInput {
     backoff: new Map(),
     requests: [],
     rollout: undefined,
+    nodes: new Map(),
   }
   const observation = { fleet: fleet.name, startedAt: NOW - 5, engines, foreign: [], nodes }
   const instance = 'default'

@@ -138,6 +138,27 @@ export function describeDocker(name: string, setup: () => Promise<DockerBench>):
       })
     })
 
+    describe('restart of a node', () => {
+      it('leaves a running container running as another generation of the same id', async () => {
+        const id = await run()
+        const before = await bench.docker.inspect(id, calm)
+        await bench.docker.restartNode(lease, id, 5, calm)
+        const after = await bench.docker.inspect(id, calm)
+        expect(after).toMatchObject({ id, state: 'running' })
+        expect(after.startedAtText).not.toBe(before.startedAtText)
+      })
+
+      it('starts one that has exited, and knows when there is none', async () => {
+        const id = await exited()
+        const before = await bench.docker.inspect(id, calm)
+        await bench.docker.restartNode(lease, id, 5, calm)
+        const { startedAtText } = await bench.docker.inspect(id, calm)
+        expect(startedAtText).not.toBe(before.startedAtText)
+        const call = bench.docker.restartNode(lease, STRANGER, 5, calm)
+        await expect(call).rejects.toBeInstanceOf(NotFound)
+      })
+    })
+
     describe('start, stop and remove', () => {
       it('are success when it is so already', async () => {
         const id = await run()
@@ -297,6 +318,7 @@ export function describeDocker(name: string, setup: () => Promise<DockerBench>):
           docker.create(lostLease, specOf({ name }), calm),
           docker.start(lostLease, idle, calm),
           docker.stop(lostLease, markOf(busy), 5, calm),
+          docker.restartNode(lostLease, busy, 5, calm),
           docker.remove(lostLease, markOf(ended), calm),
           docker.pull(lostLease, bench.image, () => {}, calm),
         ]

@@ -71,6 +71,7 @@ describe('a daemon that never answers', () => {
       docker.create(heldLease, spec, calm),
       docker.start(heldLease, ID, calm),
       docker.stop(heldLease, markOf(ID), 1, calm),
+      docker.restartNode(heldLease, ID, 1, calm),
       docker.remove(heldLease, markOf(ID), calm),
     ]
     for (const error of await Promise.all(changes.map(failureOf))) {

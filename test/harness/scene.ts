@@ -16,6 +16,7 @@ import type { Action, PendingAction, Plan } from '../../src/plan/action.ts'
 import type { PlanInput } from '../../src/plan/input.ts'
 import type { Fleet, PortRange } from '../../src/spec/fleet.ts'
 import type { Mark } from '../../src/store/mark.ts'
+import type { NodeNote } from '../../src/store/node-note.ts'
 import type { Backoff, RolloutNote, StreamLoad, UserRequest } from '../../src/store/store.ts'
 
 /** When every scene plays, Unix ms. */
@@ -76,6 +77,8 @@ export interface Sketch {
   readonly backoff?: Readonly<Record<string, Partial<Backoff>>>
   readonly requests?: readonly UserRequest[]
   readonly rollout?: RolloutNote
+  /** By VPN node. */
+  readonly notes?: Readonly<Record<string, NodeNote>>
   readonly pending?: readonly (Partial<PendingAction> & Pick<PendingAction, 'verb' | 'slot'>)[]
   readonly bornAt?: number
 }
@@ -269,6 +272,7 @@ export function scene(sketch: Sketch): PlanInput {
       ),
       requests: sketch.requests ?? [],
       rollout: sketch.rollout,
+      nodes: new Map(Object.entries(sketch.notes ?? {})),
     },
     pending: (sketch.pending ?? []).map((each) => ({
       vpn: undefined,

@@ -116,6 +116,12 @@ export class DockerWorld {
     await gone
   }
 
+  /** A stop, where it runs, and a start. */
+  async restart(doer: Doer, id: string, graceS: number): Promise<void> {
+    if (isAlive(this.#need('restart', id))) await this.stop(doer, id, graceS)
+    this.start(doer, id)
+  }
+
   /** Resolves when the name is free again. */
   async remove(doer: Doer, id: string): Promise<void> {
     const container = this.#need('remove', id)

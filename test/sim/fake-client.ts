@@ -72,7 +72,13 @@ interface Request<T> {
 }
 
 /** As the adapter, which refuses names and short ids. */
-const ACTS_ON_ID: ReadonlySet<Verb> = new Set<Verb>(['start', 'stop', 'remove', 'logTail'])
+const ACTS_ON_ID: ReadonlySet<Verb> = new Set<Verb>([
+  'start',
+  'stop',
+  'restart',
+  'remove',
+  'logTail',
+])
 
 /** How long until a broken event stream is opened again, ms: inside the adapter's own 0.1 … 5 s. */
 const RECONNECT_MS = 500
@@ -142,6 +148,15 @@ export function fakeClient(wire: Wire, process: SimProcess): Docker {
         mark,
         timeoutMs: graceS * 1000 + wire.timeoutMs,
         carryOut: (doer) => wire.world.stop(doer, mark.containerId, graceS),
+      }),
+    restartNode: (lease, id, graceS, signal) =>
+      send({
+        verb: 'restart',
+        target: id,
+        signal,
+        lease,
+        timeoutMs: graceS * 1000 + wire.timeoutMs,
+        carryOut: (doer) => wire.world.restart(doer, id, graceS),
       }),
     remove: (lease, mark, signal) =>
       send({

@@ -112,6 +112,7 @@ const LATENCY_MS: Readonly<Record<Verb, readonly [number, number]>> = {
   create: [8, 20],
   start: [100, 220],
   stop: [2, 20],
+  restart: [100, 220],
   remove: [2, 20],
   pull: [200, 2000],
 }

@@ -17,6 +17,7 @@ const WITH_EPOCH: ReadonlySet<string> = new Set([
   'forget',
   'setBackoff',
   'setRollout',
+  'setNodeNote',
   'publish',
   'dropFleet',
 ])

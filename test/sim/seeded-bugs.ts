@@ -74,6 +74,8 @@ function withoutGuard(docker: Docker): Docker {
     create: (lease, spec, signal) => docker.create(unguarded(lease), spec, signal),
     start: (lease, id, signal) => docker.start(unguarded(lease), id, signal),
     stop: (lease, mark, graceS, signal) => docker.stop(unguarded(lease), mark, graceS, signal),
+    restartNode: (lease, id, graceS, signal) =>
+      docker.restartNode(unguarded(lease), id, graceS, signal),
     remove: (lease, mark, signal) => docker.remove(unguarded(lease), mark, signal),
   }
 }

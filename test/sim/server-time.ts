@@ -1,4 +1,5 @@
 import type { Mark } from '../../src/store/mark.ts'
+import { type NodeNote, shiftNodeNote } from '../../src/store/node-note.ts'
 import type { Backoff, FleetMemory, Reservation, RolloutNote } from '../../src/store/store.ts'
 
 type Shift = (ms: number) => number
@@ -33,6 +34,7 @@ const shiftMemory = (memory: FleetMemory, shift: Shift): FleetMemory => ({
   ),
   backoff: valuesOf(memory.backoff, (backoff) => shiftBackoff(backoff, shift)),
   rollout: memory.rollout && shiftRollout(memory.rollout, shift),
+  nodes: valuesOf(memory.nodes, (note) => shiftNodeNote(note, shift)),
 })
 
 /** Which argument of a method holds instants, and how to shift them. */
@@ -44,6 +46,7 @@ const ARGUMENTS: Readonly<
   noteReady: [3, (at, shift) => shift(at as number)],
   setBackoff: [3, (backoff, shift) => backoff && shiftBackoff(backoff as Backoff, shift)],
   setRollout: [2, (note, shift) => note && shiftRollout(note as RolloutNote, shift)],
+  setNodeNote: [3, (note, shift) => note && shiftNodeNote(note as NodeNote, shift)],
   reserve: [
     1,
     (wanted, shift) => {

@@ -15,6 +15,7 @@ const WRITES: ReadonlySet<string> = new Set<Method>([
   'forget',
   'setBackoff',
   'setRollout',
+  'setNodeNote',
   'publish',
   'dropFleet',
   'addRequest',

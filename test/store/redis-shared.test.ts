@@ -189,6 +189,7 @@ async function useAll({ store, now }: ConnectedStore): Promise<void> {
   await store.mark(FLEET, draining(epoch))
   await store.noteReady(FLEET, epoch, id('a'), T0)
   await store.setBackoff(FLEET, epoch, '0', { failures: 1, notBefore: T0, containerId: id('a') })
+  await store.setNodeNote(FLEET, epoch, 'gluetun-a', { hadPort: true, cures: {} })
   await store.setRollout(FLEET, epoch, {
     specHash: 'h',
     failedStarts: 1,

@@ -10,11 +10,13 @@ import {
 } from '../codec.ts'
 import { harden } from '../harden.ts'
 import type { Mark } from '../mark.ts'
+import { type NodeNote, parseNodeNote } from '../node-note.ts'
 import type { Backoff, FleetMemory, RolloutNote } from '../store.ts'
 import type { Sql } from './database.ts'
 
 const metaSchema = z.object({ incarnation: z.string(), bornAt: z.number() })
 const slotSchema = z.object({ slot: z.string() })
+const nodeSchema = z.object({ node: z.string(), body: z.string() })
 const bodySchema = z.object({ body: z.string() })
 const rolloutColumn = z.object({ rollout: z.string().nullable() }).optional()
 
@@ -49,6 +51,9 @@ export function readFleet(sql: Sql, fleet: string, nowMs: number): FleetMemory {
   const requests = sql
     .all('SELECT body FROM request WHERE fleet = ? ORDER BY sequence', fleet)
     .map((row) => parseRequest(bodySchema.parse(row).body))
+  const nodes = sql
+    .all('SELECT node, body FROM node_note WHERE fleet = ? ORDER BY node', fleet)
+    .map((row) => nodeSchema.parse(row))
   const rollout = rolloutColumn.parse(sql.get('SELECT rollout FROM fleet WHERE name = ?', fleet))
   return {
     ...metaSchema.parse(sql.get('SELECT incarnation, born_at AS bornAt FROM meta')),
@@ -58,6 +63,7 @@ export function readFleet(sql: Sql, fleet: string, nowMs: number): FleetMemory {
     backoff: new Map(backoff),
     requests,
     rollout: rollout?.rollout ? parseRollout(rollout.rollout) : undefined,
+    nodes: new Map(nodes.map(({ node, body }) => [node, parseNodeNote(body)])),
   }
 }
 
@@ -152,6 +158,26 @@ export function setRollout(sql: Sql, fleet: string, note: RolloutNote | undefine
   sql.run('UPDATE fleet SET rollout = ? WHERE name = ?', text, fleet)
 }
 
+/** Sets or clears what is remembered of one VPN node. */
+export function setNodeNote(
+  sql: Sql,
+  fleet: string,
+  node: string,
+  note: NodeNote | undefined,
+): void {
+  if (note === undefined) {
+    sql.run('DELETE FROM node_note WHERE fleet = ? AND node = ?', fleet, node)
+    return
+  }
+  const body = JSON.stringify(note)
+  sql.run(
+    'INSERT OR REPLACE INTO node_note (fleet, node, body) VALUES (?, ?, ?)',
+    fleet,
+    node,
+    body,
+  )
+}
+
 /** Forgets a fleet but for its events, and for its epoch, so that a namesake's terms go on growing (I6). */
 export function dropFleet(sql: Sql, fleet: string): void {
   for (const table of DROPPED) sql.run(`DELETE FROM ${table} WHERE fleet = ?`, fleet)
@@ -166,4 +192,5 @@ const DROPPED = [
   'traffic',
   'request',
   'accepted_spec',
+  'node_note',
 ] as const

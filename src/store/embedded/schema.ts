@@ -101,4 +101,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX event_fold ON event (fleet, reason, message, slot, at);
   `,
+  `
+  CREATE TABLE node_note (
+    fleet TEXT NOT NULL,
+    node TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (fleet, node)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -9,6 +9,7 @@ import {
   noteReady,
   readFleet,
   setBackoff,
+  setNodeNote,
   setRollout,
   writeMark,
 } from './memory.ts'
@@ -56,6 +57,11 @@ export function embeddedStore(database: Database): Store {
       write('durable', (sql) => {
         fence(sql, fleet, epoch)
         setRollout(sql, fleet, note)
+      }),
+    setNodeNote: async (fleet, epoch, node, note) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, epoch)
+        setNodeNote(sql, fleet, node, note)
       }),
     publish: async (fleet, epoch, status, endpoints) =>
       write('volatile', (sql) => {

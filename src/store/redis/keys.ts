@@ -20,6 +20,7 @@ export const FLEET_KEYS = [
   'engines',
   'backoff',
   'rollout',
+  'nodes',
   'requests',
   'sessions',
   'expiry',

@@ -9,6 +9,7 @@ import {
   parseRollout,
   parseStreamLoad,
 } from '../codec.ts'
+import { type NodeNote, parseNodeNote, shiftNodeNote } from '../node-note.ts'
 import type { Backoff, FleetMemory, RolloutNote } from '../store.ts'
 import type { Data, ServerTime } from './data.ts'
 import { fencedScript, runFenced } from './epoch.ts'
@@ -19,7 +20,7 @@ import { countSessions, DROP_SESSIONS, LAPSE, LIST_SESSIONS } from './reservatio
 import { storeScript } from './script.ts'
 
 const READ_FLEET = storeScript('readFleet', LAPSE, LIST_SESSIONS, {
-  keys: ['marks', 'engines', 'traffic', 'backoff', 'requests', 'rollout'],
+  keys: ['marks', 'engines', 'traffic', 'backoff', 'requests', 'rollout', 'nodes'],
   args: [],
   lua: `
 return {'ok', incarnationId, exact(bornAt),
@@ -29,7 +30,8 @@ return {'ok', incarnationId, exact(bornAt),
   load,
   redis.call('HGETALL', backoff),
   redis.call('ZRANGE', requests, 0, -1),
-  redis.call('GET', rollout) or ''}
+  redis.call('GET', rollout) or '',
+  redis.call('HGETALL', nodes)}
 `,
 })
 
@@ -44,9 +46,10 @@ const fleetSchema = z
     sortedPairsSchema,
     z.array(z.string()),
     z.string(),
+    sortedPairsSchema,
   ])
   .transform(
-    ([incarnation, bornAt, marks, engines, traffic, load, backoff, requests, rollout]) => ({
+    ([incarnation, bornAt, marks, engines, traffic, load, backoff, requests, rollout, nodes]) => ({
       incarnation,
       bornAt,
       marks,
@@ -56,6 +59,7 @@ const fleetSchema = z
       backoff,
       requests,
       rollout,
+      nodes,
     }),
   )
 
@@ -78,6 +82,9 @@ export async function readFleet(data: Data, fleet: string): Promise<FleetMemory>
       backoff: new Map(kept.backoff.map(([slot, text]) => [slot, readBackoff(text, time)])),
       requests: kept.requests.map(parseRequest),
       rollout: kept.rollout === '' ? undefined : readRollout(kept.rollout, time),
+      nodes: new Map(
+        kept.nodes.map(([node, text]) => [node, parseNodeNote(text, time.fromServer)]),
+      ),
     }
   })
 }
@@ -196,6 +203,28 @@ export async function setRollout(
   const record =
     note && JSON.stringify({ ...note, lastFailureAt: time.toServer(note.lastFailureAt) })
   await runFenced(data, SET_ROLLOUT, { fleet, epoch, record: record ?? '' })
+}
+
+const SET_NODE_NOTE = fencedScript('setNodeNote', {
+  keys: ['nodes'],
+  args: ['node', 'record'],
+  lua: `
+if record == '' then redis.call('HDEL', nodes, node) else redis.call('HSET', nodes, node, record) end
+return {'ok'}
+`,
+})
+
+/** Sets or clears what is remembered of one VPN node. */
+export async function setNodeNote(
+  data: Data,
+  fleet: string,
+  epoch: Epoch,
+  node: string,
+  note: NodeNote | undefined,
+): Promise<void> {
+  const time = data.time()
+  const record = note && JSON.stringify(shiftNodeNote(note, time.toServer))
+  await runFenced(data, SET_NODE_NOTE, { fleet, epoch, node, record: record ?? '' })
 }
 
 const DROP_FLEET = fencedScript('dropFleet', {

@@ -4,7 +4,15 @@ import { type DataOptions, openData } from './data.ts'
 import { openTerm } from './epoch.ts'
 import { appendEvents, readEvents } from './events.ts'
 import { writeMark } from './marks.ts'
-import { dropFleet, forget, noteReady, readFleet, setBackoff, setRollout } from './memory.ts'
+import {
+  dropFleet,
+  forget,
+  noteReady,
+  readFleet,
+  setBackoff,
+  setNodeNote,
+  setRollout,
+} from './memory.ts'
 import { publish, readEndpoints, statuses } from './published.ts'
 import { announce } from './replicas.ts'
 import { addRequest, removeRequest } from './requests.ts'
@@ -26,6 +34,7 @@ export function openRedisStore(options: DataOptions): Store {
     forget: (fleet, epoch, id) => forget(data, fleet, epoch, id),
     setBackoff: (fleet, epoch, slot, backoff) => setBackoff(data, fleet, epoch, slot, backoff),
     setRollout: (fleet, epoch, note) => setRollout(data, fleet, epoch, note),
+    setNodeNote: (fleet, epoch, node, note) => setNodeNote(data, fleet, epoch, node, note),
     publish: (fleet, epoch, status, endpoints) => publish(data, fleet, epoch, status, endpoints),
     dropFleet: (fleet, epoch) => dropFleet(data, fleet, epoch),
 

@@ -97,6 +97,32 @@ export function describeMemory(open: OpenStore): void {
     expect((await store.readFleet(FLEET, T0)).rollout).toBeUndefined()
   })
 
+  it('keeps and clears what is remembered of a VPN node', async () => {
+    await using bench = await open()
+    const { store } = bench
+    const epoch = await leadFrom(store)
+    const cure = {
+      tries: 2,
+      begunAt: T0 + 0.25,
+      notBefore: T0 + 60_000.5,
+      generation: 'abc@2026-01-01T00:00:00.123456789Z',
+      specHash: 'h',
+      resumeAt: T0 + 1,
+      failure: 'line one\nline "two"',
+    }
+    const note = { hadPort: true, cures: { vpn: cure } }
+    const closed = { hadPort: false, cures: { port: { ...cure, resumeAt: undefined } } }
+    await store.setNodeNote(FLEET, epoch, 'gluetun-a', closed)
+    await store.setNodeNote(FLEET, epoch, 'gluetun-a', note)
+    await store.setNodeNote(FLEET, epoch, 'gluetun-b', closed)
+    expect([...(await store.readFleet(FLEET, T0)).nodes]).toEqual([
+      ['gluetun-a', note],
+      ['gluetun-b', closed],
+    ])
+    await store.setNodeNote(FLEET, epoch, 'gluetun-a', undefined)
+    expect([...(await store.readFleet(FLEET, T0)).nodes.keys()]).toEqual(['gluetun-b'])
+  })
+
   it('keeps a request once, in the order of asking, until it is taken back', async () => {
     await using bench = await open()
     const { store } = bench
@@ -164,6 +190,7 @@ export function describeMemory(open: OpenStore): void {
     await store.noteReady(FLEET, epoch, id('a'), T0)
     await store.setBackoff(FLEET, epoch, '0', { failures: 1, notBefore: T0, containerId: id('a') })
     await store.setRollout(FLEET, epoch, READY)
+    await store.setNodeNote(FLEET, epoch, 'gluetun-a', { hadPort: true, cures: {} })
     await store.reserve(FLEET, session('r', { containerId: id('b') }), 2, T0)
     await store.addRequest(FLEET, { kind: 'delete' })
     await store.acceptSpec(acceptedSpec(1))

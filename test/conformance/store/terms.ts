@@ -10,6 +10,7 @@ const FENCED: Readonly<Record<string, (store: Store, epoch: Epoch) => Promise<un
   noteReady: (store, epoch) => store.noteReady(FLEET, epoch, id('b'), T0),
   forget: (store, epoch) => store.forget(FLEET, epoch, id('c')),
   setBackoff: (store, epoch) => store.setBackoff(FLEET, epoch, '0', undefined),
+  setNodeNote: (store, epoch) => store.setNodeNote(FLEET, epoch, 'gluetun-a', undefined),
   setRollout: (store, epoch) =>
     store.setRollout(FLEET, epoch, {
       specHash: 'h',
