@@ -139,6 +139,7 @@ describe('reads', () => {
         state: 'active',
         expiresAt: fixture.clock.now() + 10_000,
         lastBytesAt: 0,
+        relay: '',
       },
       2,
       fixture.clock.now(),

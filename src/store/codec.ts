@@ -197,6 +197,10 @@ export function parseStatus(text: string): FleetStatus {
 }
 
 /** Reads published endpoints from JSON text. */
+export function parseEndpoint(text: string): Endpoint {
+  return endpointSchema.parse(JSON.parse(text)) as Endpoint
+}
+
 export function parseEndpoints(text: string): readonly Endpoint[] {
   return z.array(endpointSchema).parse(JSON.parse(text)) as readonly Endpoint[]
 }

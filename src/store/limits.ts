@@ -17,3 +17,6 @@ export const LAPSED_KEPT_MS = 10 * RESERVATION_TTL_MS
 
 /** When no replica was heard for so long, sessions may have lapsed that still run, ms: holders renew every third of a lifetime. */
 export const SILENCE_MS = RESERVATION_TTL_MS / 2
+
+/** Contents of which it is remembered what infohash they have: some 100 bytes each, and engines tell it anew. */
+export const ALIASES_KEPT = 10_000

@@ -2,6 +2,7 @@ import type { ContainerId } from '../docker/port.ts'
 import type { Epoch } from '../lease/lease.ts'
 import type { FleetEvent, NewFleetEvent } from '../telemetry/event.ts'
 import type { FleetStatus } from '../telemetry/status.ts'
+import type { Claim, ClaimAnswer, Identified } from './claim.ts'
 import type { Mark } from './mark.ts'
 import type { NodeNote } from './node-note.ts'
 
@@ -99,7 +100,12 @@ export interface Reservation {
   /** Unix ms; the holder renews before it. */
   readonly expiresAt: number
   readonly lastBytesAt: number
+  /** Where other gateways reach the holder: the base of a URL; empty when nowhere. */
+  readonly relay: string
 }
+
+/** What came of reserving or renewing: see {@link Store.reserve}. */
+export type Reserved = 'reserved' | 'full' | 'marked' | 'unsettled' | 'taken'
 
 /** How long a reservation lives unless its holder renews it, ms: three renewals of 5 s. */
 export const RESERVATION_TTL_MS = 15_000
@@ -203,12 +209,32 @@ export interface Store extends AsyncDisposable {
    * seem idle (I5), and after it lapsed if there is still room and no stop decided. An id of another holder's that lives
    * answers `full`. A store younger than one reservation lifetime may have forgotten sessions that still run: until then
    * it takes up those that are `active`, whose holders assert them, and answers `unsettled` to new ones (`pending`).
+   * What lapsed or was forgotten is `taken` when the content is played by another session meanwhile.
    */
   reserve(
     fleet: string,
     reservation: Reservation,
     maxStreams: number,
     nowMs: number,
-  ): Promise<'reserved' | 'full' | 'marked' | 'unsettled'>
-  release(fleet: string, reservationId: string): Promise<void>
+  ): Promise<Reserved>
+  /**
+   * Chooses an engine for a content and reserves a pending session there, in one atomic step, unless a session of that
+   * content lives (I3). Of the published engines that are ready, unmarked and have room: the one with the fewest
+   * sessions, then a forwarded one, then the one that was claimed or released longest ago.
+   */
+  claim(fleet: string, claim: Claim, nowMs: number): Promise<ClaimAnswer>
+  /**
+   * Tells, once an engine has said so, which infohash a session's content has: from then on the session goes by that, and
+   * claims by either find it. `content` is what it was claimed by.
+   */
+  identify(
+    fleet: string,
+    reservationId: string,
+    content: string,
+    infohash: string,
+  ): Promise<Identified>
+  /** Sessions that live, by id. */
+  sessions(fleet: string, nowMs: number): Promise<readonly Reservation[]>
+  /** Unknown ids are fine. */
+  release(fleet: string, reservationId: string, nowMs: number): Promise<void>
 }

@@ -23,7 +23,13 @@ export async function startViewer(
   const reserve = async () => {
     const now = Date.now()
     const session = {
-      ...{ id: reservation, content: reservation, holder: 'viewer', state: 'active' as const },
+      ...{
+        id: reservation,
+        content: reservation,
+        holder: 'viewer',
+        state: 'active' as const,
+        relay: '',
+      },
       ...{ containerId: containerId as ContainerId, lastBytesAt: now },
       expiresAt: now + RESERVATION_TTL_MS,
     }
@@ -39,7 +45,7 @@ export async function startViewer(
     async end() {
       fact.to = Math.min(fact.to, Date.now())
       clearInterval(renewals)
-      await store.release(fleet, reservation).catch(() => {})
+      await store.release(fleet, reservation, Date.now()).catch(() => {})
     },
   }
 }

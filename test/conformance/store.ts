@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { describeClaims } from './store/claims.ts'
 import { describeEvents } from './store/events.ts'
 import { describeGlances } from './store/glances.ts'
 import { describeMemory } from './store/memory.ts'
@@ -16,5 +17,6 @@ export function describeStore(name: string, open: OpenStore): void {
     describe('events', () => describeEvents(open))
     describe('glances', () => describeGlances(open))
     describe('reservations', () => describeReservations(open))
+    describe('claims', () => describeClaims(open))
   })
 }

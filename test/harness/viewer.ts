@@ -37,6 +37,7 @@ export async function startViewer(
         state,
         expiresAt: now + RESERVATION_TTL_MS,
         lastBytesAt: now,
+        relay: '',
       },
       10,
       now,
@@ -54,7 +55,7 @@ export async function startViewer(
   let isOver = false
   const end = async () => {
     clearInterval(renewals)
-    if (!isOver) await store.release(fleet, id)
+    if (!isOver) await store.release(fleet, id, Date.now())
     isOver = true
   }
   return { end, [Symbol.asyncDispose]: end }

@@ -133,7 +133,16 @@ export class Viewers {
     const expiresAt = clock.now() + RESERVATION_TTL_MS
     const answer = await store.reserve(
       FLEET,
-      { id, containerId: engine, content: id, holder: 'gateway', state, expiresAt, lastBytesAt },
+      {
+        id,
+        containerId: engine,
+        content: id,
+        holder: 'gateway',
+        state,
+        expiresAt,
+        lastBytesAt,
+        relay: '',
+      },
       maxStreams,
       clock.now(),
     )
@@ -143,6 +152,7 @@ export class Viewers {
 
   async #end(id: string): Promise<void> {
     this.#sessions.delete(id)
-    if (this.#awaySince === undefined) await this.#parts.store.release(FLEET, id)
+    if (this.#awaySince === undefined)
+      await this.#parts.store.release(FLEET, id, this.#parts.clock.now())
   }
 }

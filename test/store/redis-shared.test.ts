@@ -203,7 +203,7 @@ async function useAll({ store, now }: ConnectedStore): Promise<void> {
   await store.appendEvents([event()])
   await store.reserve(FLEET, session('q', { containerId: id('b') }), 1, T0)
   await store.reserve(FLEET, session('r', { containerId: id('c') }), 1, T0)
-  await store.release(FLEET, 'q')
+  await store.release(FLEET, 'q', Date.now())
   await store.forget(FLEET, epoch, id('a'))
   await store.readFleet(FLEET, now())
 }
@@ -242,9 +242,9 @@ it(
       await useAll(connected)
       const answers = [await claim(connected, 'x'), await claim(connected, 'y')]
       expect(answers.filter((answer) => answer === 'reserved').length, key).toBeLessThanOrEqual(1)
-      for (const name of ['before', 'x', 'y']) await connected.store.release(FLEET, name)
+      for (const name of ['before', 'x', 'y']) await connected.store.release(FLEET, name, Date.now())
       expect(await claim(connected, 'z'), key).toBe('reserved')
-      await connected.store.release(FLEET, 'z')
+      await connected.store.release(FLEET, 'z', Date.now())
       expect((await connected.store.events({ fleet: FLEET })).length, key).toBeGreaterThan(0)
     }
   },

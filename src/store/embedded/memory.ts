@@ -190,6 +190,7 @@ const DROPPED = [
   'backoff',
   'reservation',
   'traffic',
+  'alias',
   'request',
   'accepted_spec',
   'node_note',

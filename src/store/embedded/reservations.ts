@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { ContainerId } from '../../docker/port.ts'
+import type { PlayingSession } from '../claim.ts'
 import { LAPSED_KEPT_MS } from '../limits.ts'
-import { RESERVATION_TTL_MS, type Reservation } from '../store.ts'
+import { RESERVATION_TTL_MS, type Reservation, type Reserved } from '../store.ts'
 import type { Sql } from './database.ts'
 import { findMark } from './memory.ts'
 
@@ -24,12 +25,30 @@ function findHeld(sql: Sql, fleet: string, id: string): Held | undefined {
  * What has been seen to lapse stays lapsed: its place may have been given away, so a wall clock that steps back must not
  * bring it to life beside its successor (I3).
  */
-function lapse(sql: Sql, nowMs: number): void {
+export function lapse(sql: Sql, nowMs: number): void {
   sql.run(`UPDATE reservation SET state = 'lapsed' WHERE expires_at <= ?`, nowMs)
   sql.run('DELETE FROM reservation WHERE expires_at <= ?', nowMs - LAPSED_KEPT_MS)
 }
 
-function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId): number {
+const playingSchema = z.object({
+  id: z.string(),
+  containerId: z.custom<ContainerId>((value) => typeof value === 'string'),
+  holder: z.string(),
+  relay: z.string(),
+})
+
+/** The session that plays a content, if one lives. To be asked behind {@link lapse}. */
+export function findPlaying(sql: Sql, fleet: string, content: string): PlayingSession | undefined {
+  const row = sql.get(
+    `SELECT id, container_id AS containerId, holder, relay FROM reservation
+     WHERE fleet = ? AND content = ? AND state <> 'lapsed' ORDER BY id LIMIT 1`,
+    fleet,
+    content,
+  )
+  return row === undefined ? undefined : playingSchema.parse(row)
+}
+
+export function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId): number {
   const row = sql.get(
     `SELECT count(*) AS count FROM reservation
      WHERE fleet = ? AND container_id = ? AND state <> 'lapsed' AND id <> ?`,
@@ -40,12 +59,13 @@ function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId): num
   return countSchema.parse(row).count
 }
 
-/** Whether sessions may still run that the store has never heard of, or has forgotten. */
-function isYoung(sql: Sql, nowMs: number): boolean {
+/** Until when sessions may run that the store has never heard of, or has forgotten; undefined when none can any more. */
+export function youngUntil(sql: Sql, nowMs: number): number | undefined {
   // A clock that was put back: count from now, lest claims wait for it to catch up.
   sql.run('UPDATE meta SET born_at = ?1 WHERE born_at > ?1', nowMs)
   const { bornAt } = birthSchema.parse(sql.get('SELECT born_at AS bornAt FROM meta'))
-  return nowMs < bornAt + RESERVATION_TTL_MS
+  const settlesAt = bornAt + RESERVATION_TTL_MS
+  return nowMs < settlesAt ? settlesAt : undefined
 }
 
 /**
@@ -56,6 +76,7 @@ function isYoung(sql: Sql, nowMs: number): boolean {
  *   admitted before the mark. A failed engine takes nothing back.
  * - While the store is young, an active one that it does not know counts as lapsed: its holder asserts what the store
  *   may have forgotten. A pending one is `unsettled`: whether there is room is not known yet.
+ * - Of one content there is one session: what lapsed or was forgotten is `taken` when another plays it by now.
  * - Anything else is a new claim: refused by any mark, and by a full engine.
  * - An id that another holder has, and that has not lapsed, is taken: answered as `full`.
  */
@@ -65,30 +86,32 @@ export function reserve(
   wanted: Reservation,
   maxStreams: number,
   nowMs: number,
-): 'reserved' | 'full' | 'marked' | 'unsettled' {
+): Reserved {
   lapse(sql, nowMs)
   const held = findHeld(sql, fleet, wanted.id)
   const isLive = held !== undefined && held.state !== 'lapsed'
   if (isLive && held.holder !== wanted.holder) return 'full'
   const isSame = held?.holder === wanted.holder && held.containerId === wanted.containerId
   if (!(isSame && isLive)) {
-    const young = isYoung(sql, nowMs)
+    const young = youngUntil(sql, nowMs) !== undefined
     const isAssertion = young && wanted.state === 'active'
     const mark = findMark(sql, fleet, wanted.containerId)
     const mayReturn =
       (isSame || isAssertion) && mark?.kind === 'draining' && mark.stopAt === undefined
     if (mark !== undefined && !mayReturn) return 'marked'
     if (young && !isAssertion) return 'unsettled'
+    const playing = findPlaying(sql, fleet, wanted.content)
+    if (playing !== undefined && playing.id !== wanted.id) return 'taken'
     if (othersOn(sql, fleet, wanted.id, wanted.containerId) >= maxStreams) return 'full'
   }
   write(sql, fleet, wanted)
   return 'reserved'
 }
 
-function write(sql: Sql, fleet: string, wanted: Reservation): void {
+export function write(sql: Sql, fleet: string, wanted: Reservation): void {
   sql.run(
-    `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at, relay)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     fleet,
     wanted.id,
     wanted.containerId,
@@ -96,6 +119,7 @@ function write(sql: Sql, fleet: string, wanted: Reservation): void {
     wanted.holder,
     wanted.state,
     wanted.expiresAt,
+    wanted.relay,
   )
   sql.run(
     `INSERT INTO traffic (fleet, container_id, last_bytes_at) VALUES (?, ?, ?)
@@ -107,6 +131,19 @@ function write(sql: Sql, fleet: string, wanted: Reservation): void {
 }
 
 /** Gives a session back. Unknown ids are fine. */
-export function release(sql: Sql, fleet: string, id: string): void {
+export function release(sql: Sql, fleet: string, id: string, nowMs: number): void {
+  const held = findHeld(sql, fleet, id)
+  if (held === undefined) return
+  noteUse(sql, fleet, held.containerId, nowMs)
   sql.run('DELETE FROM reservation WHERE fleet = ? AND id = ?', fleet, id)
+}
+
+/** Remembers when an engine was last claimed or released. Its row is there: the claim wrote it. */
+export function noteUse(sql: Sql, fleet: string, engine: string, nowMs: number): void {
+  sql.run(
+    'UPDATE traffic SET used_at = ? WHERE fleet = ? AND container_id = ?',
+    nowMs,
+    fleet,
+    engine,
+  )
 }

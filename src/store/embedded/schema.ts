@@ -109,4 +109,16 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (fleet, node)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE reservation ADD COLUMN relay TEXT NOT NULL DEFAULT '';
+  CREATE INDEX reservation_by_content ON reservation (fleet, content);
+  ALTER TABLE traffic ADD COLUMN used_at REAL NOT NULL DEFAULT 0;
+
+  CREATE TABLE alias (
+    fleet TEXT NOT NULL,
+    content TEXT NOT NULL,
+    meaning TEXT NOT NULL,
+    PRIMARY KEY (fleet, content)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

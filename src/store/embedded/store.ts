@@ -1,5 +1,6 @@
 import type { Store } from '../store.ts'
 import { acceptedSpecs, acceptSpec, generationsOf } from './accepted-specs.ts'
+import { claim, identify, sessions } from './claims.ts'
 import type { Database } from './database.ts'
 import { fence, openTerm } from './epoch.ts'
 import { appendEvents, readEvents } from './events.ts'
@@ -103,7 +104,12 @@ export function embeddedStore(database: Database): Store {
 
     reserve: async (fleet, reservation, maxStreams, nowMs) =>
       write('volatile', (sql) => reserve(sql, fleet, reservation, maxStreams, nowMs)),
-    release: async (fleet, id) => write('volatile', (sql) => release(sql, fleet, id)),
+    claim: async (fleet, wanted, nowMs) =>
+      write('volatile', (sql) => claim(sql, fleet, wanted, nowMs)),
+    identify: async (fleet, id, content, infohash) =>
+      write('volatile', (sql) => identify(sql, fleet, id, content, infohash)),
+    sessions: async (fleet, nowMs) => read((sql) => sessions(sql, fleet, nowMs)),
+    release: async (fleet, id, nowMs) => write('volatile', (sql) => release(sql, fleet, id, nowMs)),
 
     [Symbol.asyncDispose]: async () => database[Symbol.dispose](),
   }

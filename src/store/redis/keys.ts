@@ -27,6 +27,10 @@ export const FLEET_KEYS = [
   'places',
   'lapsed',
   'traffic',
+  'candidates',
+  'contents',
+  'aliases',
+  'used',
   'generations',
 ] as const
 

@@ -3,17 +3,19 @@ import type { Epoch } from '../../lease/lease.ts'
 import type { FleetStatus } from '../../telemetry/status.ts'
 import { parseEndpoints, parseStatus } from '../codec.ts'
 import type { Endpoint } from '../store.ts'
+import { candidateLines } from './claims.ts'
 import type { Data } from './data.ts'
 import { fencedScript, runFenced } from './epoch.ts'
 import { sortedPairsSchema } from './reply.ts'
 import { storeScript } from './script.ts'
 
 const PUBLISH = fencedScript('publish', {
-  keys: ['statuses', 'endpoints'],
-  args: ['status', 'list'],
+  keys: ['statuses', 'endpoints', 'candidates'],
+  args: ['status', 'list', 'lines'],
   lua: `
 redis.call('HSET', statuses, fleet, status)
 redis.call('HSET', endpoints, fleet, list)
+redis.call('SET', candidates, lines)
 return {'ok'}
 `,
 })
@@ -27,7 +29,7 @@ export async function publish(
   endpoints: readonly Endpoint[],
 ): Promise<void> {
   const shown = { status: JSON.stringify(status), list: JSON.stringify(endpoints) }
-  await runFenced(data, PUBLISH, { fleet, epoch, ...shown })
+  await runFenced(data, PUBLISH, { fleet, epoch, ...shown, lines: candidateLines(endpoints) })
 }
 
 const STATUSES = storeScript('statuses', {

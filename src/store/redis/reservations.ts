@@ -1,23 +1,41 @@
 import { z } from 'zod'
 import { LAPSED_KEPT_MS } from '../limits.ts'
-import { RESERVATION_TTL_MS, type Reservation } from '../store.ts'
+import { RESERVATION_TTL_MS, type Reservation, type Reserved } from '../store.ts'
 import type { Data } from './data.ts'
 import { type LuaPart, storeScript } from './script.ts'
 
 /*
- * A fleet's sessions. A *place* is `containerId/id`: what lapses can be cleared away by its name alone.
- *   sessions  hash: id -> {containerId, holder, content, state}, of those that live and those that lapsed
+ * A fleet's sessions; claims.ts has what they play. A *place* is `containerId/id`: what lapses can be cleared away by its name alone.
+ *   sessions  hash: id -> {containerId, holder, content, state, relay}, of those that live and those that lapsed
  *   expiry    sorted set: place by the server's ms at which it lapses; only those that live
  *   places    sorted set: the same ones, all of score 0, so that an engine's are counted in one step
  *   lapsed    sorted set: place by the ms at which it lapsed; no clock brings it back
  *   traffic   hash: containerId -> ms at which bytes last flowed on any of its sessions, 0 when none ever did
+ *   contents  hash: content -> id of the session that plays it, if that one lives
+ *   used      hash: containerId -> ms at which a session on it was last claimed or released
  */
+
+/** `dropSession(id)` forgets a session's record, and that it plays what it plays. */
+const FORGET_SESSION: LuaPart<never> = {
+  keys: ['sessions', 'contents'],
+  args: [],
+  lua: `
+local function dropSession(session)
+  local record = redis.call('HGET', sessions, session)
+  if not record then return end
+  local content = cjson.decode(record).content
+  if redis.call('HGET', contents, content) == session then redis.call('HDEL', contents, content) end
+  redis.call('HDEL', sessions, session)
+end
+`,
+}
 
 /** What lapsed is seen to have lapsed, once for all, and forgotten later. */
 export const LAPSE: LuaPart<never> = {
-  keys: ['sessions', 'expiry', 'places', 'lapsed'],
+  keys: [...FORGET_SESSION.keys, 'expiry', 'places', 'lapsed'],
   args: [],
   lua: `
+${FORGET_SESSION.lua.trim()}
 if redis.call('ZCARD', places) ~= redis.call('ZCARD', expiry) then
   -- A server that evicts keys has taken one of them.
   redis.call('DEL', places)
@@ -31,7 +49,7 @@ for i = 1, #over, 2 do
 end
 for _, place in ipairs(redis.call('ZRANGEBYSCORE', lapsed, '-inf', exact(now - ${LAPSED_KEPT_MS}))) do
   redis.call('ZREM', lapsed, place)
-  redis.call('HDEL', sessions, string.match(place, '^[^/]*/(.*)$'))
+  dropSession(string.match(place, '^[^/]*/(.*)$'))
 end
 `,
 }
@@ -43,6 +61,7 @@ const RESERVE = storeScript<
   | 'holder'
   | 'content'
   | 'state'
+  | 'relay'
   | 'lifetimeMs'
   | 'lastBytesAt'
   | 'maxStreams'
@@ -54,6 +73,7 @@ const RESERVE = storeScript<
     'holder',
     'content',
     'state',
+    'relay',
     'lifetimeMs',
     'lastBytesAt',
     'maxStreams',
@@ -75,15 +95,22 @@ if not (isSame and isLive) then
     if not (mayReturn and (isSame or (isYoung and state == 'active'))) then return {'marked'} end
   end
   if isYoung and state ~= 'active' then return {'unsettled'} end
+  local playing = redis.call('HGET', contents, content)
+  local other = playing and playing ~= id and redis.call('HGET', sessions, playing)
+  if other and redis.call('ZSCORE', expiry, cjson.decode(other).containerId .. '/' .. playing) then
+    return {'taken'}
+  end
   local others = redis.call('ZLEXCOUNT', places, '[' .. containerId .. '/', '(' .. containerId .. '0')
   if redis.call('ZSCORE', places, place) then others = others - 1 end
   if others >= tonumber(maxStreams) then return {'full'} end
 end
 if held then
   for _, set in ipairs({expiry, places, lapsed}) do redis.call('ZREM', set, heldPlace) end
+  if held.content ~= content then dropSession(id) end
 end
 redis.call('HSET', sessions, id, cjson.encode({
-  containerId = containerId, holder = holder, content = content, state = state}))
+  containerId = containerId, holder = holder, content = content, state = state, relay = relay}))
+redis.call('HSET', contents, content, id)
 redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
 redis.call('ZADD', places, 0, place)
 local flowed = redis.call('HGET', traffic, containerId)
@@ -94,15 +121,17 @@ return {'reserved'}
 `,
 })
 
-const RELEASE = storeScript('release', {
-  keys: ['sessions', 'expiry', 'lapsed', 'places'],
+const RELEASE = storeScript('release', FORGET_SESSION, {
+  keys: ['sessions', 'expiry', 'lapsed', 'places', 'used'],
   args: ['id'],
   lua: `
 local known = redis.call('HGET', sessions, id)
 if known then
-  local place = cjson.decode(known).containerId .. '/' .. id
+  local engine = cjson.decode(known).containerId
+  local place = engine .. '/' .. id
   for _, set in ipairs({expiry, places, lapsed}) do redis.call('ZREM', set, place) end
-  redis.call('HDEL', sessions, id)
+  redis.call('HSET', used, engine, exact(now))
+  dropSession(id)
 end
 return {'ok'}
 `,
@@ -110,15 +139,16 @@ return {'ok'}
 
 /** Forgets the sessions on one engine. Lapsed ones count nowhere, and go by themselves. */
 export const DROP_SESSIONS: LuaPart<'id'> = {
-  keys: ['sessions', 'expiry', 'places', 'traffic'],
+  keys: [...FORGET_SESSION.keys, 'expiry', 'places', 'traffic', 'used'],
   args: ['id'],
   lua: `
+${FORGET_SESSION.lua.trim()}
 for _, place in ipairs(redis.call('ZRANGEBYLEX', places, '[' .. id .. '/', '(' .. id .. '0')) do
   redis.call('ZREM', expiry, place)
   redis.call('ZREM', places, place)
-  redis.call('HDEL', sessions, string.sub(place, #id + 2))
+  dropSession(string.sub(place, #id + 2))
 end
-redis.call('HDEL', traffic, id)
+for _, times in ipairs({traffic, used}) do redis.call('HDEL', times, id) end
 `,
 }
 
@@ -135,7 +165,7 @@ end
 `,
 }
 
-const answerSchema = z.enum(['reserved', 'full', 'marked', 'unsettled'])
+const answerSchema = z.enum(['reserved', 'full', 'marked', 'unsettled', 'taken'])
 
 /** Reserves or renews. Its lifetime is what its holder meant it to be by its own clock, counted by the server's. */
 export async function reserve(
@@ -144,8 +174,8 @@ export async function reserve(
   wanted: Reservation,
   maxStreams: number,
   nowMs: number,
-): Promise<z.output<typeof answerSchema>> {
-  const { id, containerId, holder, content, state, expiresAt, lastBytesAt } = wanted
+): Promise<Reserved> {
+  const { id, containerId, holder, content, state, relay, expiresAt, lastBytesAt } = wanted
   const time = data.time()
   const [word] = await data.run(RESERVE, fleet, {
     id,
@@ -153,6 +183,7 @@ export async function reserve(
     holder,
     content,
     state,
+    relay,
     lifetimeMs: expiresAt - nowMs,
     lastBytesAt: lastBytesAt === 0 ? 0 : time.toServer(lastBytesAt),
     maxStreams,

@@ -1,5 +1,6 @@
 import type { Store } from '../store.ts'
 import { acceptedSpecs, acceptSpec, generationsOf } from './accepted-specs.ts'
+import { claim, identify, sessions } from './claims.ts'
 import { type DataOptions, openData } from './data.ts'
 import { openTerm } from './epoch.ts'
 import { appendEvents, readEvents } from './events.ts'
@@ -55,6 +56,9 @@ export function openRedisStore(options: DataOptions): Store {
 
     reserve: (fleet, reservation, maxStreams, nowMs) =>
       reserve(data, fleet, reservation, maxStreams, nowMs),
+    claim: (fleet, wanted, nowMs) => claim(data, fleet, wanted, nowMs),
+    identify: (fleet, id, content, infohash) => identify(data, fleet, id, content, infohash),
+    sessions: (fleet) => sessions(data, fleet),
     release: (fleet, id) => release(data, fleet, id),
 
     [Symbol.asyncDispose]: async () => {},

@@ -11,7 +11,7 @@ export interface RedisBenches {
 }
 
 /** More than the suite has tests that want a settled store. */
-const SETTLED = 12
+const SETTLED = 24
 
 function openStore(redis: Redis): Store {
   return openRedisStore({ redis, instance: randomUUID(), newId: randomUUID })

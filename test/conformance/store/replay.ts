@@ -40,7 +40,7 @@ export async function replaySessions(
     const on = (containerId: string) =>
       [...live.values()].filter((one) => one.containerId === containerId && one.expiresAt > now())
     if (verb === 'release') {
-      await store.release(fleet, name)
+      await store.release(fleet, name, now())
       live.delete(name)
     } else if (verb === 'reserve') {
       const nowMs = now()

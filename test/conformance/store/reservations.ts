@@ -53,7 +53,7 @@ function describeRoom(open: OpenStore): void {
     await reserveFor(bench, 'x', { containerId: id('b'), lastBytesAt: 0 })
     expect(await loadOf(bench)).toEqual({ active: 2, pending: 1, lastBytesAt: t + 5 })
     expect(await loadOf(bench, id('b'))).toEqual({ active: 1, pending: 0, lastBytesAt: 0 })
-    await bench.store.release(FLEET, 'q')
+    await bench.store.release(FLEET, 'q', bench.now())
     expect(await loadOf(bench)).toEqual({ active: 1, pending: 1, lastBytesAt: t + 5 })
   })
 
@@ -61,8 +61,8 @@ function describeRoom(open: OpenStore): void {
     await using bench = await open()
     await reserveFor(bench, 'r')
     expect(await reserveFor(bench, 's')).toBe('full')
-    await bench.store.release(FLEET, 'r')
-    await bench.store.release(FLEET, 'r')
+    await bench.store.release(FLEET, 'r', bench.now())
+    await bench.store.release(FLEET, 'r', bench.now())
     expect(await reserveFor(bench, 's')).toBe('reserved')
     expect(await reserveFor(bench, 'r')).toBe('full')
   })
@@ -79,7 +79,7 @@ function describeRoom(open: OpenStore): void {
     const other = session('r', { expiresAt: nowMs + RESERVATION_TTL_MS, holder: 'gateway-2' })
     await reserveFor(bench, 'r')
     expect(await bench.store.reserve('away', other, 1, nowMs)).toBe('reserved')
-    await bench.store.release('away', 'r')
+    await bench.store.release('away', 'r', bench.now())
     expect(await loadOf(bench)).toMatchObject({ active: 1 })
   })
 

@@ -55,6 +55,7 @@ export function session(name: string, change: Partial<Reservation> = {}): Reserv
     state: 'active',
     expiresAt: T0 + 15_000,
     lastBytesAt: T0,
+    relay: '',
     ...change,
   }
 }

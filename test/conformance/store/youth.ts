@@ -14,7 +14,7 @@ export function describeYouth(open: OpenStore): void {
     expect(await reserveFor(bench, 'two', { maxStreams })).toBe('reserved')
     expect(await reserveFor(bench, 'three', { maxStreams })).toBe('full')
     expect(await reserveFor(bench, 'new', claim)).toBe('unsettled')
-    await bench.store.release(FLEET, 'one')
+    await bench.store.release(FLEET, 'one', bench.now())
     await bench.pass(RESERVATION_TTL_MS)
     expect(await reserveFor(bench, 'two', { maxStreams })).toBe('reserved')
     expect(await reserveFor(bench, 'new', claim)).toBe('reserved')
