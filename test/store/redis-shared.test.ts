@@ -242,7 +242,8 @@ it(
       await useAll(connected)
       const answers = [await claim(connected, 'x'), await claim(connected, 'y')]
       expect(answers.filter((answer) => answer === 'reserved').length, key).toBeLessThanOrEqual(1)
-      for (const name of ['before', 'x', 'y']) await connected.store.release(FLEET, name, Date.now())
+      for (const name of ['before', 'x', 'y'])
+        await connected.store.release(FLEET, name, Date.now())
       expect(await claim(connected, 'z'), key).toBe('reserved')
       await connected.store.release(FLEET, 'z', Date.now())
       expect((await connected.store.events({ fleet: FLEET })).length, key).toBeGreaterThan(0)
