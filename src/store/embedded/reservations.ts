@@ -48,7 +48,7 @@ export function findPlaying(sql: Sql, fleet: string, content: string): PlayingSe
   return row === undefined ? undefined : playingSchema.parse(row)
 }
 
-export function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId): number {
+function othersOn(sql: Sql, fleet: string, id: string, engine: ContainerId): number {
   const row = sql.get(
     `SELECT count(*) AS count FROM reservation
      WHERE fleet = ? AND container_id = ? AND state <> 'lapsed' AND id <> ?`,
