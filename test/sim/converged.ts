@@ -7,7 +7,7 @@ import type { Mark } from '../../src/store/mark.ts'
 import type { EngineWorld } from './engine-world.ts'
 import type { FakeDocker, WorldContainer } from './fake-docker.ts'
 import { isOurs } from './truth.ts'
-import type { VpnWorld } from './vpn-world.ts'
+import { carries, type VpnWorld } from './vpn-world.ts'
 import type { World } from './world.ts'
 
 export interface Goal {
@@ -46,7 +46,9 @@ function nodesOf({ fleet, docker, vpns, cordoned, drained }: Goal): readonly Nod
   const world = docker.world()
   return fleet.vpn.nodes.map(({ name, cordon }) => {
     const id = world.find((each) => each.name === name)?.id
-    const { isUp, port } = vpns.tunnel(name)
+    const tunnel = vpns.tunnel(name)
+    const { port } = tunnel
+    const isUp = carries(tunnel)
     const acceptsNew = isUp && !cordon && !cordoned.has(name) && !drained.has(name)
     const hasForeign = world.some(
       (each) =>

@@ -14,14 +14,16 @@ export interface EngineRun {
   readonly readyAt: number
   /** Unix ms since which its API hangs. */
   hungSince: number | undefined
+  /** How long it takes to find its network, from its first answer and from the tunnel's return, ms. */
+  readonly joinsMs: number
 }
 
 export interface EngineWorldParts {
   readonly docker: FakeDocker
   readonly clock: VirtualClock
   readonly random: Random
-  /** Whether packets pass through the tunnel of the container with this id. */
-  readonly carries: (id: string) => boolean
+  /** Unix ms since which packets pass through the tunnel of the container with this id; undefined while they do not. */
+  readonly carriesSince: (id: string) => number | undefined
 }
 
 /** How often engines start badly, as a share of starts. */
@@ -30,6 +32,9 @@ export interface EngineWeather {
   readonly isSlow: number
   readonly neverComesUp: number
 }
+
+/** Range of {@link EngineRun.joinsMs}: engines are connected again before a minute is over. */
+const JOINS_MS = [200, 8_000] as const
 
 const FAIR: EngineWeather = { dies: 0, isSlow: 0, neverComesUp: 0 }
 
@@ -56,7 +61,12 @@ export class EngineWorld {
     const { dies, isSlow, neverComesUp } = this.weather
     const isBad = container.image === IMAGES.bad || random.chance(neverComesUp)
     const delay = random.chance(isSlow) ? random.int(5_000, 40_000) : random.int(50, 2_500)
-    this.#runs.set(container.id, { readyAt: isBad ? Infinity : at + delay, hungSince: undefined })
+    const readyAt = isBad ? Infinity : at + delay
+    this.#runs.set(container.id, {
+      readyAt,
+      hungSince: undefined,
+      joinsMs: random.int(...JOINS_MS),
+    })
     if (!random.chance(dies)) return
     clock.timer(random.int(10, 20_000), () => {
       if (this.weather.dies === 0) return
@@ -106,10 +116,17 @@ export class EngineWorld {
       if (engine !== undefined && this.answers(engine)) {
         const owner = ownerOf(engine.networkMode)
         if (asksNetwork !== true || owner === undefined) return { kind: 'ready' }
-        return { kind: 'ready', connected: this.#parts.carries(owner) }
+        return { kind: 'ready', connected: this.#isConnected(engine, owner) }
       }
       return { kind: 'failed', message: 'connection refused', silent: true }
     }
+  }
+
+  /** Whether it reaches its network through the tunnel that it sits behind. */
+  #isConnected({ id }: WorldContainer, owner: string): boolean {
+    const since = this.#parts.carriesSince(owner)
+    const { readyAt, joinsMs } = this.#runs.get(id) ?? { readyAt: Infinity, joinsMs: 0 }
+    return since !== undefined && this.#parts.clock.now() >= Math.max(since, readyAt) + joinsMs
   }
 
   /** Who listens at an address: on the host itself, or in the namespace that has it. */

@@ -50,7 +50,7 @@ const LOSSES: Readonly<Record<string, Loss>> = {
  * the old one goes first is the controller's own doing, so no time is allowed for it.
  */
 export async function loseForwarded(world: World): Promise<void> {
-  const { docker, clock, judge, random, say } = world
+  const { docker, clock, random, say } = world
   const fleet = world.fleet()
   const isForwarded = (each: WorldContainer) =>
     isOurs(each, fleet.name) && isAlive(each) && each.labels['acestream.forwarded'] === 'true'
@@ -64,6 +64,15 @@ export async function loseForwarded(world: World): Promise<void> {
   say('world', `*** ${engine.name} is lost: ${how}`)
   const judgedAt = clock.monotonic() + ((await LOSSES[how]?.(world, engine, owner.name)) ?? 0)
 
+  await expectServed(world, judgedAt, how)
+}
+
+/**
+ * L2: from the moment at which a loss is judged (monotonic ms) and a node has a port, a ready forwarded engine must
+ * listen on its node's current port within 10 s.
+ */
+export async function expectServed(world: World, judgedAt: number, how: string): Promise<void> {
+  const { clock, judge } = world
   let dueAt = Infinity
   let wellSince = Infinity
   const giveUpAt = judgedAt + CONNECT_MS + L2_MS

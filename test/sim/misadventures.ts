@@ -129,11 +129,31 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
     world.vpns.halt(name, world.random.pick(['stopped', 'crashed']))
     later(world, [500, 40_000], () => world.vpns.resume(name))
   }),
+  'vpn server goes': onNode((world, name) => {
+    const { vpns, random } = world
+    vpns.freeze(name, random.pick([0, Infinity, random.int(20_000, 177_000)]))
+    later(world, [500, 150_000], () => vpns.thaw(name))
+  }),
+  'vpn flaps': onNode((world, name) => {
+    const { vpns, random, clock, pending } = world
+    const [upMs, downMs] = [random.int(500, 20_000), random.int(500, 20_000)]
+    const turn = (isUp: boolean) => {
+      if (isUp) vpns.resume(name)
+      else vpns.halt(name, 'crashed')
+      pending.push(clock.timer(isUp ? upMs : downMs, () => turn(!isUp)))
+    }
+    turn(false)
+  }),
   'control server away': onNode((world, name) => {
     world.vpns.setControl(name, world.random.pick(['away', 'refuses']))
     later(world, [500, 60_000], () => world.vpns.setControl(name, 'answers'))
   }),
   'port changes': onNode(({ vpns, random }, name) => vpns.offer(name, random.int(40_000, 60_000))),
+  'port flaps': onNode((world, name) => {
+    const { offered } = world.vpns.tunnel(name)
+    world.vpns.offer(name, 0)
+    later(world, [100, 10_000], () => world.vpns.offer(name, offered))
+  }),
   'port is lost': onNode((world, name) => {
     world.vpns.offer(name, 0)
     later(world, [500, 80_000], () => world.vpns.offer(name, world.random.int(40_000, 60_000)))
@@ -232,6 +252,7 @@ export async function calm(world: World): Promise<void> {
   for (const { name } of world.fleet().vpn.nodes) {
     revive(world, name)
     vpns.resume(name)
+    vpns.thaw(name)
     vpns.setControl(name, 'answers')
     if (vpns.tunnel(name).offered === 0 && world.random.chance(0.7))
       vpns.offer(name, world.random.int(40_000, 60_000))

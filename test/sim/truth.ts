@@ -8,7 +8,7 @@ import type { Effect, FakeDocker, WorldContainer } from './fake-docker.ts'
 import { ownerOf } from './namespaces.ts'
 import type { Viewers } from './viewers.ts'
 import type { VirtualClock } from './virtual-clock.ts'
-import type { TunnelChange } from './vpn-world.ts'
+import { carries, type TunnelChange } from './vpn-world.ts'
 import { isAlive } from './world-container.ts'
 
 /**
@@ -35,8 +35,9 @@ interface NodeRecord {
   readonly wereUp: Set<string>
   generation: string | undefined
   changedAt: number
-  /** Unix ms at which the tunnel last went down; -Infinity if it never did. */
-  lastDownAt: number
+  /** Unix ms at which packets last began to pass. */
+  upSince: number
+  /** Packets pass. */
   isUp: boolean
 }
 
@@ -87,9 +88,10 @@ export class Truth {
 
   onTunnel({ at, name, tunnel }: TunnelChange): void {
     const record = this.#record(name)
-    if (record.isUp && !tunnel.isUp) record.lastDownAt = at
+    const isUp = carries(tunnel)
+    if (!record.isUp && isUp) record.upSince = at
     if (record.generation !== tunnel.generation) record.changedAt = at
-    record.isUp = tunnel.isUp
+    record.isUp = isUp
     record.generation = tunnel.generation
     if (tunnel.isUp && tunnel.generation !== undefined) record.wereUp.add(tunnel.generation)
   }
@@ -170,7 +172,7 @@ export class Truth {
     return (
       node?.isUp === true &&
       node.generation?.startsWith(short(owner)) === true &&
-      this.now - Math.max(node.lastDownAt, node.changedAt) > KNOWN_MS
+      this.now - Math.max(node.upSince, node.changedAt) > KNOWN_MS
     )
   }
 
@@ -200,7 +202,7 @@ export class Truth {
       wereUp: new Set(),
       generation: undefined,
       changedAt: this.now,
-      lastDownAt: -Infinity,
+      upSince: this.now,
       isUp: false,
     }
     this.#nodes.set(node, fresh)

@@ -1,7 +1,7 @@
 import type { ContainerId } from '../../src/docker/port.ts'
 import type { Store } from '../../src/store/store.ts'
 import { RESERVATION_TTL_MS } from '../../src/store/store.ts'
-import type { FakeDocker } from './fake-docker.ts'
+import type { FakeDocker, WorldContainer } from './fake-docker.ts'
 import type { Random } from './random.ts'
 import { FLEET } from './sim-fleet.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -23,6 +23,8 @@ export interface ViewersParts {
   readonly docker: FakeDocker
   readonly clock: VirtualClock
   readonly random: Random
+  /** Whether packets pass to and from an engine's network. */
+  readonly carries: (engine: WorldContainer) => boolean
   /** An engine has been promised to more than it has room for (I3). */
   readonly onOverbooked: (engine: ContainerId) => void
   /** A session that runs was refused its place. */
@@ -32,6 +34,8 @@ export interface ViewersParts {
 const RENEW_MS = RESERVATION_TTL_MS / 3
 /** How long a claim waits for the engine's first bytes, ms. */
 const FIRST_BYTES_MS = [100, 1_500] as const
+/** A viewer whose picture stands still for so long goes, ms. */
+const STALLED_MS = 30_000
 /** So soon a gateway tries again that cannot reach the store, ms. */
 const RETRY_MS = 1_000
 
@@ -113,11 +117,12 @@ export class Viewers {
 
   async #goOn(session: Session): Promise<void> {
     if (!this.#sessions.has(session.id)) return
-    const { clock, docker, onTurnedAway } = this.#parts
+    const { clock, docker, carries, onTurnedAway } = this.#parts
     const engine = docker.world().find(({ id }) => id === session.engine)
-    const flows = engine?.isReachable === true
-    if (flows) session.lastBytesAt = clock.now()
-    if (clock.now() >= session.until || !flows) return await this.#end(session.id)
+    const isThere = engine?.isReachable === true
+    if (isThere && carries(engine)) session.lastBytesAt = clock.now()
+    const isStalled = clock.now() - session.lastBytesAt > STALLED_MS
+    if (clock.now() >= session.until || !isThere || isStalled) return await this.#end(session.id)
     const wasPromised = this.on(session.engine).includes(session)
     const answer = await this.#reserve(session, 'active')
     if (answer === 'reserved') return this.#goOnIn(RENEW_MS, session)

@@ -11,8 +11,10 @@ import type { Effect } from './world-container.ts'
 export interface Tunnel {
   /** Of the running container; undefined while none runs. */
   generation: Generation | undefined
-  /** The tunnel stands: it has connected and nobody stopped it. */
+  /** The tunnel stands by Gluetun's word: it has connected and nobody stopped it. */
   isUp: boolean
+  /** The VPN server is gone: nothing passes, whatever Gluetun says; it does not connect anew either. */
+  isServerGone: boolean
   /** The port that the provider grants once connected; 0 while it grants none. */
   offered: number
   /** The port that the control server tells now; 0 when none. */
@@ -22,6 +24,9 @@ export interface Tunnel {
   /** The control server does not answer, or refuses: says nothing about the tunnel. */
   control: 'answers' | 'away' | 'refuses'
 }
+
+/** Whether packets pass through it: the truth, which no answer of Gluetun tells. */
+export const carries = ({ isUp, isServerGone }: Readonly<Tunnel>) => isUp && !isServerGone
 
 /** A change of a tunnel, for judges. */
 export interface TunnelChange {
@@ -41,11 +46,20 @@ export interface VpnWorldParts {
 /** ms from a node's start to its tunnel, and from the tunnel to the granted port. */
 const CONNECT_MS = [300, 4_000] as const
 const GRANT_MS = [100, 3_000] as const
+/** ms from the first vain reconnect to Docker's word for it, and from the tunnel's return (measured). */
+const UNHEALTHY_MS = [12_000, 15_000] as const
+const HEALTHY_MS = 6_000
+/** Engines may have called a tunnel dead that carried nothing for so long; until it is tried again the second time, ms (src/vpn/engine-words.ts). */
+const CONDEMNED_MS = { after: 40_000, most: 130_000 }
 
 /** The Gluetun containers of a world: what is in the tunnel and what their control servers say. */
 export class VpnWorld {
   readonly #parts: VpnWorldParts
   readonly #tunnels = new Map<string, Tunnel>()
+  /** Unix ms since which packets pass, by node; absent while they do not. */
+  readonly #carriesSince = new Map<string, number>()
+  /** Monotonic ms at which its server last went, by node. */
+  readonly #goneAt = new Map<string, number>()
   /** Away for everybody: no control server can be reached from the controller. */
   isWayGone = false
   /** Monotonic ms from which on every node that runs has its tunnel and its port. */
@@ -56,7 +70,8 @@ export class VpnWorld {
     for (const name of parts.names) {
       const offered = parts.random.int(40_000, 60_000)
       const closed = { generation: undefined, isUp: false, port: 0 }
-      this.#tunnels.set(name, { ...closed, offered, halted: undefined, control: 'answers' })
+      const well = { isServerGone: false, halted: undefined, control: 'answers' } as const
+      this.#tunnels.set(name, { ...closed, offered, ...well })
     }
   }
 
@@ -66,9 +81,9 @@ export class VpnWorld {
     return found
   }
 
-  /** Whether packets pass through the tunnel; a container that is none is no hindrance. */
-  carries(name: string): boolean {
-    return this.#tunnels.get(name)?.isUp ?? true
+  /** Unix ms since which packets pass through the tunnel; undefined while they do not. A container that is none is no hindrance. */
+  carriesSince(name: string): number | undefined {
+    return this.#tunnels.has(name) ? this.#carriesSince.get(name) : 0
   }
 
   /** Puts the containers there. */
@@ -90,8 +105,32 @@ export class VpnWorld {
 
   /** Another port, or 0 for none. */
   offer(name: string, port: number): void {
-    const { isUp } = this.tunnel(name)
-    this.#set(name, { offered: port, ...(isUp ? { port } : {}) })
+    const { isUp, isServerGone } = this.tunnel(name)
+    this.#set(name, { offered: port, ...(isUp && !isServerGone ? { port } : {}) })
+  }
+
+  /**
+   * The VPN server goes. Gluetun says that all is well until `noticedMs` later (measured: 103 to 177 s); then it runs
+   * on without an address or a port, and Docker calls it unhealthy.
+   */
+  freeze(name: string, noticedMs: number): void {
+    if (this.tunnel(name).isServerGone) return
+    this.#set(name, { isServerGone: true })
+    this.#goneAt.set(name, this.#parts.clock.monotonic())
+    if (noticedMs === 0) this.#reconnectInVain(name)
+    else if (noticedMs !== Infinity)
+      this.#parts.clock.timer(noticedMs, () => this.#reconnectInVain(name))
+  }
+
+  /** The VPN server is back. */
+  thaw(name: string): void {
+    const { isServerGone, isUp, generation, halted } = this.tunnel(name)
+    if (!isServerGone) return
+    this.#set(name, { isServerGone: false })
+    const now = this.#parts.clock.monotonic()
+    const wasCondemned = now - (this.#goneAt.get(name) ?? now) >= CONDEMNED_MS.after
+    if (wasCondemned) this.settledAt = now + CONDEMNED_MS.most
+    if (!isUp && generation !== undefined && halted === undefined) this.#connect(name)
   }
 
   halt(name: string, halted: 'stopped' | 'crashed'): void {
@@ -117,7 +156,8 @@ export class VpnWorld {
       if (tunnel === undefined || !isRunning || tunnel.control === 'away' || this.isWayGone)
         return { kind: 'unreachable', message: `${name} does not answer`, at }
       if (tunnel.control === 'refuses') return { kind: 'refused', message: `${name} refuses`, at }
-      const status = tunnel.halted ?? (tunnel.isUp ? 'running' : 'starting')
+      const isConnecting = !tunnel.isUp && !tunnel.isServerGone
+      const status = tunnel.halted ?? (isConnecting ? 'starting' : 'running')
       return {
         kind: 'reading',
         status,
@@ -133,23 +173,49 @@ export class VpnWorld {
     const { docker, clock, random } = this.#parts
     const { id, startedAtText } = docker.container(name)
     const generation = generationOf(id, startedAtText)
-    this.settledAt = clock.monotonic() + CONNECT_MS[1] + GRANT_MS[1]
+    this.settledAt = Math.max(this.settledAt, clock.monotonic() + CONNECT_MS[1] + GRANT_MS[1])
     this.#set(name, { ...DOWN, generation })
     const isStill = () =>
       this.tunnel(name).generation === generation && this.tunnel(name).halted === undefined
     clock.timer(random.int(...CONNECT_MS), () => {
-      if (isStill()) this.#set(name, { isUp: true })
+      if (!isStill()) return
+      if (this.tunnel(name).isServerGone) return this.#reconnectInVain(name)
+      this.#set(name, { isUp: true })
+      this.#turns(name, 'healthy', HEALTHY_MS)
       clock.timer(random.int(...GRANT_MS), () => {
-        const { isUp, offered } = this.tunnel(name)
-        if (isStill() && isUp) this.#set(name, { port: offered })
+        const tunnel = this.tunnel(name)
+        if (isStill() && carries(tunnel)) this.#set(name, { port: tunnel.offered })
       })
+    })
+  }
+
+  /** Gluetun has noticed that nothing passes, and goes on trying. */
+  #reconnectInVain(name: string): void {
+    const { isServerGone, generation, halted } = this.tunnel(name)
+    if (!isServerGone || generation === undefined || halted !== undefined) return
+    this.#set(name, { isUp: false, port: 0 })
+    this.#turns(name, 'unhealthy', this.#parts.random.int(...UNHEALTHY_MS))
+  }
+
+  /** Docker's health check comes to a word later, if it is still so then. */
+  #turns(name: string, health: 'healthy' | 'unhealthy', afterMs: number): void {
+    const { docker, clock } = this.#parts
+    const { generation } = this.tunnel(name)
+    clock.timer(afterMs, () => {
+      const { generation: now, isUp, isServerGone } = this.tunnel(name)
+      const isStill = now === generation && isUp === (health === 'healthy')
+      if (!isStill || (health === 'unhealthy' && !isServerGone)) return
+      if (docker.container(name).health !== health) docker.setHealth(name, health)
     })
   }
 
   #set(name: string, change: Partial<Tunnel>): void {
     const tunnel = { ...this.tunnel(name), ...change }
+    const at = this.#parts.clock.now()
     this.#tunnels.set(name, tunnel)
-    this.#parts.onChange({ at: this.#parts.clock.now(), name, tunnel })
+    if (!carries(tunnel)) this.#carriesSince.delete(name)
+    else if (!this.#carriesSince.has(name)) this.#carriesSince.set(name, at)
+    this.#parts.onChange({ at, name, tunnel })
   }
 }
 

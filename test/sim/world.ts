@@ -11,6 +11,7 @@ import { type FakeDocker, makeFakeDocker } from './fake-docker.ts'
 import { CALM, delayOf, type Fate } from './fate.ts'
 import { Judge } from './judge.ts'
 import { type LeaseWorld, lockedLeases, servedLeases } from './lease-world.ts'
+import { ownerOf } from './namespaces.ts'
 import { Network } from './network.ts'
 import type { Random } from './random.ts'
 import { IMAGES } from './sim-fleet.ts'
@@ -104,11 +105,11 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
           ...{ clock, random: random.fork('leases'), count: parts.leaseServers },
           onSent: ({ name }) => strike.atLook(name, 'lease request'),
         })
-  const carries = (id: string) => {
+  const carriesSince = (id: string) => {
     const owner = docker.world().find((each) => each.id === id)
-    return owner === undefined || vpns.carries(owner.name)
+    return owner === undefined ? 0 : vpns.carriesSince(owner.name)
   }
-  const engines = new EngineWorld({ docker, clock, random: random.fork('engines'), carries })
+  const engines = new EngineWorld({ docker, clock, random: random.fork('engines'), carriesSince })
   const names = parts.fleet.vpn.nodes.map(({ name }) => name)
   const vpns: VpnWorld = new VpnWorld({
     docker,
@@ -116,17 +117,19 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     random: random.fork('vpns'),
     names,
     onChange: (change) => {
-      const { isUp, port, control, halted } = change.tunnel
-      say(
-        'vpn',
-        `${change.name} ${halted ?? (isUp ? 'up' : 'not up')} port ${port} control ${control}`,
-      )
+      const { isUp, isServerGone, port, control, halted } = change.tunnel
+      const word = `${halted ?? (isUp ? 'up' : 'not up')}${isServerGone ? ', server gone' : ''}`
+      say('vpn', `${change.name} ${word} port ${port} control ${control}`)
       truth.onTunnel(change)
     },
   })
   const nameOf = (id: string) => truth.find(id)?.name ?? id
   const viewers = new Viewers({
     ...{ store, docker, clock, random: random.fork('viewers') },
+    carries: ({ networkMode }) => {
+      const owner = ownerOf(networkMode)
+      return owner === undefined || carriesSince(owner) !== undefined
+    },
     onOverbooked: (engine) =>
       judge.violations.push(`I3: ${nameOf(engine)} was promised to too many`),
     onTurnedAway: ({ engine, id }, answer) =>
