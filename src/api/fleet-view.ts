@@ -2,7 +2,8 @@ import type { AcceptedSpec } from '../store/store.ts'
 import type { Condition, FleetStatus } from '../telemetry/status.ts'
 import type { LeaderView, ReplicaView } from './controller.ts'
 import type { Staleness } from './remembered-reads.ts'
-import { conditionView, type FleetView, isoTime, type LiveReplicaView } from './view.ts'
+import { isoTime } from './iso-time.ts'
+import { conditionView, type FleetView, type LiveReplicaView } from './view.ts'
 
 /** Who leads, and how long without a renewal. */
 export function leadView(

@@ -5,6 +5,7 @@ import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Recorder } from '../telemetry/recorder.ts'
 import { readCatalog, requireEngine, requireFleet, requireVpn } from './catalog.ts'
 import type { Controller } from './controller.ts'
+import { judgeForward } from './forward.ts'
 import { guardMutations } from './guard.ts'
 import { Problem, storeReason } from './problem.ts'
 import { fleetQuery, noQuery, type QuerySchema, readQuery } from './query.ts'
@@ -95,7 +96,10 @@ export function makeMutations(parts: MutationParts): Hono {
     const catalog = await readCatalog(store)
     const { fleet, item } = requireVpn(catalog, vpn, of)
     const memory = await store.readFleet(fleet, now())
-    const asked = memory.requests.filter((request) => 'node' in request && request.node === vpn)
+    const asked = memory.requests.filter(
+      (request) =>
+        (request.kind === 'cordon' || request.kind === 'drainNode') && request.node === vpn,
+    )
     if (asked.length === 0 && item.cordoned) {
       const source = catalog.specs.get(fleet)?.source ?? 'its spec'
       throw new Problem(
@@ -111,6 +115,16 @@ export function makeMutations(parts: MutationParts): Hono {
       reason: 'Uncordoned',
       message: 'uncordoned: engines may come here',
     })
+  }
+
+  async function forward(vpn: string, of: string | undefined): Promise<Accepted> {
+    const catalog = await readCatalog(store)
+    const found = requireVpn(catalog, vpn, of)
+    const { fleet } = found
+    const { message, isNew } = judgeForward(catalog, found, await store.readFleet(fleet, now()))
+    if (!isNew) return { fleet, message }
+    await store.addRequest(fleet, { kind: 'forward', node: vpn })
+    return finish({ fleet, vpn, reason: 'ForwardRequested', message })
   }
 
   /** Who takes it down, by name and the fleet that the query may name. */
@@ -132,5 +146,6 @@ export function makeMutations(parts: MutationParts): Hono {
   accept('/vpns/:name/drain', fleetQuery, (name, fleet) => askNode('drainNode', name, fleet))
   accept('/vpns/:name/cordon', fleetQuery, (name, fleet) => askNode('cordon', name, fleet))
   accept('/vpns/:name/uncordon', fleetQuery, uncordon)
+  accept('/vpns/:name/forward', fleetQuery, forward)
   return app
 }

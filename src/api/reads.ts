@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { type Catalog, readCatalog, requireEngine, requireFleet, requireVpn } from './catalog.ts'
 import type { Controller } from './controller.ts'
 import { fleetView, liveReplicaView } from './fleet-view.ts'
+import { forwardedChoiceView } from './forwarding-view.ts'
 import { Problem } from './problem.ts'
 import { fleetQuery, noQuery, readQuery } from './query.ts'
 import type { Reading, RememberedReads } from './remembered-reads.ts'
@@ -60,6 +61,7 @@ async function fleetDetail(question: Question, name: string): Promise<FleetDetai
     vpns: catalog.vpns
       .filter((each) => each.fleet === name)
       .map((each) => vpnView(name, each.item)),
+    forwarding: (catalog.statuses.get(name)?.forwarding ?? []).map(forwardedChoiceView),
   }
 }
 
@@ -67,8 +69,11 @@ async function engineDetail({ reading, catalog, now }: Question, name: string, o
   const { fleet, item } = requireEngine(catalog, name, of)
   const memory = await reading.readFleet(fleet, now())
   const mark = item.containerId === undefined ? undefined : memory.marks.get(item.containerId)
+  const choices = item.forwarded ? (catalog.statuses.get(fleet)?.forwarding ?? []) : []
+  const choice = choices.find((each) => each.slot === item.slot)
   const detail: EngineDetail = {
     ...engineView(fleet, item),
+    forwarding: choice === undefined ? null : forwardedChoiceView(choice),
     mark: mark === undefined ? null : markView(mark),
   }
   return detail

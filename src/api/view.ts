@@ -2,9 +2,8 @@ import type { Mark } from '../store/mark.ts'
 import type { StreamLoad, UserRequest } from '../store/store.ts'
 import type { FleetEvent } from '../telemetry/event.ts'
 import type { Condition, ConditionType, EngineStatus, VpnStatus } from '../telemetry/status.ts'
-
-/** A time at the API's edge: ISO 8601, or null where there is none. */
-export type IsoTime = string
+import type { ForwardedChoiceView } from './forwarding-view.ts'
+import { type IsoTime, isoTime } from './iso-time.ts'
 
 export interface ConditionView {
   readonly type: ConditionType
@@ -74,6 +73,10 @@ export interface VpnView {
   readonly address: string | null
   readonly publicIp: string | null
   readonly forwardedPort: number | null
+  /** How often a granted port was lost within the last hour, as far as the leader saw. */
+  readonly portLosses: number
+  /** Since when it is up without interruption, as far as the leader saw. */
+  readonly readySince: IsoTime | null
   readonly engines: number
   readonly cordoned: boolean
   readonly since: IsoTime | null
@@ -121,21 +124,19 @@ export interface FleetDetail extends FleetView {
   readonly requests: readonly UserRequest[]
   readonly engines: readonly EngineView[]
   readonly vpns: readonly VpnView[]
+  /** Of each forwarded place. */
+  readonly forwarding: readonly ForwardedChoiceView[]
 }
 
 export interface EngineDetail extends EngineView {
+  /** Of its place, where that is a forwarded one. */
+  readonly forwarding: ForwardedChoiceView | null
   readonly mark: MarkView | null
 }
 
 export interface VpnDetail extends VpnView {
   readonly requests: readonly UserRequest[]
   readonly engineNames: readonly string[]
-}
-
-/** ISO text of Unix ms; null for absent, zero and times beyond what a date can say. */
-export function isoTime(atMs: number | undefined): IsoTime | null {
-  if (atMs === undefined || !(atMs > 0) || atMs > 8.64e15) return null
-  return new Date(atMs).toISOString()
 }
 
 export function conditionView(condition: Condition): ConditionView {
@@ -175,6 +176,8 @@ export function vpnView(fleet: string, vpn: VpnStatus): VpnView {
     address: vpn.address ?? null,
     publicIp: vpn.publicIp ?? null,
     forwardedPort: vpn.forwardedPort ?? null,
+    portLosses: vpn.portLosses,
+    readySince: isoTime(vpn.readySince),
     engines: vpn.engines,
     cordoned: vpn.cordoned,
     since: isoTime(vpn.since),

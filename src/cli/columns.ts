@@ -82,6 +82,7 @@ export function vpnColumns(now: number): readonly Column<VpnView>[] {
     { title: 'ENGINES', cell: (vpn) => text(vpn.engines), align: 'right' },
     { title: 'CORDONED', cell: (vpn) => yesNo(vpn.cordoned) },
     { title: 'SINCE', cell: (vpn) => ageOf(vpn.since, now), ticks: true },
+    { title: 'PORT LOSSES', cell: (vpn) => text(vpn.portLosses), align: 'right', wide: true },
     { title: 'ADDRESS', cell: (vpn) => text(vpn.address), wide: true },
     { title: 'REASON', cell: (vpn) => vpn.reason, wide: true },
   ]

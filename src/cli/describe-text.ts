@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import type { ForwardedChoiceView } from '../api/forwarding-view.ts'
 import type {
   ConditionView,
   EngineDetail,
@@ -19,6 +20,7 @@ import {
   shortHash,
   vpnColumns,
 } from './columns.ts'
+import { choiceText } from './forwarding-text.ts'
 import { type Column, printTable, shownColumns } from './table.ts'
 import { oneLine } from './text-width.ts'
 
@@ -56,6 +58,8 @@ function requestText(request: UserRequest): string {
       return `drain of ${request.node}`
     case 'drainEngine':
       return `drain of container ${request.containerId.slice(0, 12)}`
+    case 'forward':
+      return `forwarded engine to ${request.node}`
     case 'delete':
       return 'deletion of the fleet'
   }
@@ -95,6 +99,11 @@ function conditionsSection(conditions: readonly ConditionView[], now: number): s
   return section('Conditions', conditionColumns(now), conditions)
 }
 
+/** Why each forwarded engine is where it is. */
+function choiceFields(choices: readonly ForwardedChoiceView[], now: number): Field[] {
+  return choices.map((choice): Field => ['Forwarded on', choiceText(choice, now)])
+}
+
 /** All that is known of a fleet. */
 export function describeFleet(
   fleet: FleetDetail,
@@ -110,6 +119,7 @@ export function describeFleet(
       ['Ready', fleet.ready],
       ['Updated', fleet.updated],
       ['Forwarded', fleet.forwarded],
+      ...choiceFields(fleet.forwarding, now),
       ['Generation', fleet.generation],
       ['Spec hash', fleet.specHash],
       ['Document', documentText(fleet)],
@@ -146,6 +156,7 @@ export function describeEngine(
       ['Note', engine.note],
       ['Streams', engine.streams ?? 'unknown (counts as busy)'],
       ['Forwarded', engine.forwarded],
+      ...choiceFields(engine.forwarding === null ? [] : [engine.forwarding], now),
       ['VPN', engine.vpn],
       ['Address', engine.address],
       ['Port', engine.port],
@@ -172,6 +183,8 @@ export function describeVpn(vpn: VpnDetail, events: readonly EventView[], now: n
       ['Since', when(vpn.since, now)],
       ['Public IP', vpn.publicIp],
       ['Forwarded port', vpn.forwardedPort],
+      ['Port losses', `${vpn.portLosses} in the last hour`],
+      ['Ready since', when(vpn.readySince, now)],
       ['Address', vpn.address],
       ['Cordoned', vpn.cordoned],
       ['Requests', requestsText(vpn.requests)],

@@ -94,12 +94,26 @@ export function makeFleetController(
       parts.onDeleted()
       return
     }
+    for (const entry of plan.bookkeeping) {
+      if (entry.kind !== 'endForward' || entry.dropped === undefined) continue
+      const message = `forward --to ${entry.node} was dropped: ${entry.dropped}`
+      const { epoch } = current.lease
+      tell({
+        type: 'Warning',
+        reason: 'ForwardDropped',
+        message,
+        vpn: entry.node,
+        epoch,
+        reconcileId,
+      })
+    }
     const base = {
       generation: planned.generation,
       specHash: planned.template.specHash,
       replicas: planned.fleet.replicas,
       engines: plan.engines,
       vpns: plan.vpns,
+      forwarding: plan.forwarding,
       observedAt: observation.startedAt,
     }
     const next = status.next(base, conditions, current.lease)

@@ -129,6 +129,8 @@ async function note(entry: Bookkeeping, store: Store, lease: Lease): Promise<voi
       return store.setRollout(fleet, epoch, entry.note)
     case 'clearRequest':
       return store.removeRequest(fleet, { kind: 'drainEngine', containerId: entry.id })
+    case 'endForward':
+      return store.removeRequest(fleet, { kind: 'forward', node: entry.node })
     case 'dropFleet':
       return store.dropFleet(fleet, epoch)
     default:

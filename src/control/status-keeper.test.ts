@@ -11,6 +11,7 @@ const picture = {
   replicas: 0,
   engines: [],
   vpns: [],
+  forwarding: [],
   observedAt: 0,
 }
 

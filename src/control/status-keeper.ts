@@ -11,7 +11,7 @@ const REPUBLISH_MS = 30_000
 /** What a pass saw and decided, and the spec that it was planned by: another may rule when it is told. */
 export type Picture = Pick<
   FleetStatus,
-  'generation' | 'specHash' | 'replicas' | 'engines' | 'vpns' | 'observedAt'
+  'generation' | 'specHash' | 'replicas' | 'engines' | 'vpns' | 'forwarding' | 'observedAt'
 >
 
 export interface StatusKeeperParts {

@@ -77,7 +77,7 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
       clock.now(),
     )
     const ownAddress = addressOf(detail)
-    const { state, reason, message, since, lost, forwardedPort, reconnectedAt } = judged
+    const { state, reason, message, since, lost, forwardedPort, readySince, reconnectedAt } = judged
     return {
       observed: {
         name: node.name,
@@ -94,6 +94,8 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
         since,
         lost,
         forwardedPort,
+        portLosses: judged.portLosses.length,
+        readySince,
         reconnectedAt,
       },
       reviewAt: judged.reviewAt,

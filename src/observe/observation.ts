@@ -144,6 +144,10 @@ export interface ObservedNode {
   readonly lost: boolean
   /** The port that counts now: granted, or lost for less than the spec's grace. 0 when none. */
   readonly forwardedPort: number
+  /** How often a granted port was lost within the last hour, as far as this process saw. */
+  readonly portLosses: number
+  /** Unix ms since which it is up without interruption, as far as this process saw; undefined while it is not. */
+  readonly readySince: number | undefined
   /** Unix ms at which the tunnel last came back, in this generation; undefined when it never went. */
   readonly reconnectedAt?: number | undefined
 }

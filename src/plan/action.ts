@@ -1,7 +1,12 @@
 import type { ContainerId, ContainerSpec } from '../docker/port.ts'
 import type { Backoff, RolloutNote } from '../store/store.ts'
 import type { EventReason } from '../telemetry/event.ts'
-import type { EngineStatus, PlannedCondition, VpnStatus } from '../telemetry/status.ts'
+import type {
+  EngineStatus,
+  ForwardedChoice,
+  PlannedCondition,
+  VpnStatus,
+} from '../telemetry/status.ts'
 
 /** Why an action is taken: an event reason and a sentence for people. */
 export interface Why {
@@ -83,6 +88,12 @@ export type Bookkeeping =
   | { readonly kind: 'clearBackoff'; readonly slot: string }
   | { readonly kind: 'setRollout'; readonly note: RolloutNote | undefined }
   | { readonly kind: 'clearRequest'; readonly id: ContainerId }
+  /** A user's `forward --to` is over: carried out, or dropped for a reason. */
+  | {
+      readonly kind: 'endForward'
+      readonly node: string
+      readonly dropped: string | undefined
+    }
   | { readonly kind: 'dropFleet' }
 
 /** An action that was begun and of whose effect no later observation has told. */
@@ -105,6 +116,7 @@ export interface Plan {
   readonly conditions: readonly PlannedCondition[]
   readonly engines: readonly EngineStatus[]
   readonly vpns: readonly VpnStatus[]
+  readonly forwarding: readonly ForwardedChoice[]
   /** Unix ms at which something is due although nothing else may happen; undefined when nothing is. */
   readonly wakeAt: number | undefined
 }

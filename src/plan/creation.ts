@@ -1,7 +1,7 @@
 import { slotNumber } from '../engine/place.ts'
 import { hasTunnel } from '../observe/observation.ts'
 import type { Backoff } from '../store/store.ts'
-import type { PlannedCondition } from '../telemetry/status.ts'
+import type { ForwardedRule, PlannedCondition } from '../telemetry/status.ts'
 import { backoffAfter, createAt } from './act-on.ts'
 import type { CreateAction, Inheritance } from './action.ts'
 import type { Election } from './forwarding.ts'
@@ -77,6 +77,12 @@ function backingOff({ slot, backoff }: Inheritance): PlannedCondition {
   }
 }
 
+/** Whose wish an election follows, if anybody's. */
+const WISHES: Readonly<Partial<Record<ForwardedRule, string>>> = {
+  asked: ', asked for by forward --to',
+  preferred: ', preferred by the spec',
+}
+
 function createForwarded(
   world: World,
   election: Election,
@@ -86,7 +92,7 @@ function createForwarded(
 ) {
   const actions: CreateAction[] = []
   const held: Inheritance[] = []
-  for (const { slot, electOn } of election.places) {
+  for (const { slot, electOn, choice } of election.places) {
     if (electOn === undefined || actions.length >= budget) continue
     const backoff = all.get(slot)
     if (backoff !== undefined && backoff.notBefore > world.input.now) {
@@ -95,7 +101,8 @@ function createForwarded(
     }
     const placement = placer.forwarded(slot, electOn)
     if (placement === undefined) continue
-    const message = `elected on ${electOn.name}, port ${electOn.forwardedPort}`
+    const whose = choice === undefined ? '' : (WISHES[choice.rule] ?? '')
+    const message = `elected on ${electOn.name}, port ${electOn.forwardedPort}${whose}`
     const why = { reason: 'ForwardedElected', message } as const
     actions.push(createAt(placement, { forwarded: true, inherits: undefined, why }, world))
   }

@@ -15,6 +15,7 @@ import {
   type ObservedNode,
   TUNNEL_DEAD,
 } from '../observe/observation.ts'
+import type { UserRequest } from '../store/store.ts'
 import type { Action, CreateAction, Plan } from './action.ts'
 import type { PlanInput } from './input.ts'
 import { planFleet } from './plan.ts'
@@ -57,10 +58,12 @@ function streamsOn({ id, createdAt }: ObservedEngine, { memory, now }: PlanInput
   return load === undefined ? 0 : load.active + load.pending
 }
 
+const closes = (request: UserRequest) => request.kind === 'cordon' || request.kind === 'drainNode'
+
 /** Whether a node is up that neither the spec nor a user cordoned. */
 function isAnyOpenAndUp({ observation, memory, fleet }: PlanInput): boolean {
   const closed = new Set([
-    ...memory.requests.flatMap((request) => ('node' in request ? [request.node] : [])),
+    ...memory.requests.flatMap((request) => (closes(request) ? [request.node] : [])),
     ...fleet.vpn.nodes.filter(({ cordon }) => cordon).map(({ name }) => name),
   ])
   return observation.nodes.some(({ name, state }) => state === 'up' && !closed.has(name))
@@ -196,7 +199,7 @@ describe('any plan', () => {
           expect(node !== undefined && hasTunnel(node) && isBest).toBe(true)
           expect(labels['acestream.vpn_container']).toBe(node?.name)
           expect(labels['acefleet.vpn-generation']).toBe(node?.generation)
-          const asked = input.memory.requests.some((r) => 'node' in r && r.node === node?.name)
+          const asked = input.memory.requests.some((r) => closes(r) && r.node === node?.name)
           const written = input.fleet.vpn.nodes.some((n) => n.name === node?.name && n.cordon)
           expect({ cordoned: asked || written }).toEqual({ cordoned: false })
         }
@@ -296,6 +299,7 @@ describe('any plan', () => {
           conditions: plan.conditions,
           engines: plan.engines,
           vpns: plan.vpns,
+          forwarding: plan.forwarding,
           wakeAt: plan.wakeAt,
         })
         expect(actions).toEqual(plan.actions)

@@ -90,6 +90,7 @@ export function planFleet(given: PlanInput): Plan {
   const over = world.deleting && world.engines.length === 0 && input.pending.length === 0
   const bookkeeping: Bookkeeping[] = [
     ...forgettable(world),
+    ...election.bookkeeping,
     ...[...forgiven, ...creation.surplus].map(
       (slot): Bookkeeping => ({ kind: 'clearBackoff', slot }),
     ),
@@ -103,6 +104,7 @@ export function planFleet(given: PlanInput): Plan {
     conditions: planConditions(world, stated, actions.length > 0 || input.pending.length > 0),
     engines: engineStatuses(world),
     vpns: vpnStatuses(world),
+    forwarding: election.places.flatMap(({ choice }) => choice ?? []),
     wakeAt: earliest(
       [creation.wakeAt, ...world.engines.flatMap((engine) => dueAt(engine, world))],
       input.now,

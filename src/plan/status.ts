@@ -77,6 +77,8 @@ export function vpnStatuses(world: World): readonly VpnStatus[] {
     address: node.address,
     publicIp: node.control.kind === 'reading' ? node.control.publicIp || undefined : undefined,
     forwardedPort: node.forwardedPort === 0 ? undefined : node.forwardedPort,
+    portLosses: node.portLosses,
+    readySince: node.readySince,
     engines: load.get(node.name) ?? 0,
     cordoned: world.isCordoned(node.name),
     since: node.since,

@@ -55,6 +55,7 @@ const requestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cordon'), node: z.string() }),
   z.object({ kind: z.literal('drainNode'), node: z.string() }),
   z.object({ kind: z.literal('drainEngine'), containerId }),
+  z.object({ kind: z.literal('forward'), node: z.string() }),
   z.object({ kind: z.literal('delete') }),
 ])
 
@@ -103,9 +104,20 @@ const vpnStatusSchema = z.looseObject({
   state: z.enum(['up', 'degraded', 'down', 'unknown']),
   reason: z.string(),
   message: z.string(),
+  portLosses: z.number().default(0),
   engines: z.number(),
   cordoned: z.boolean(),
   since: z.number(),
+})
+
+const choiceSchema = z.looseObject({
+  slot: z.string(),
+  node: z.string(),
+  rule: z.string(),
+  held: z.boolean(),
+  candidates: z.array(
+    z.looseObject({ node: z.string(), state: z.string(), portLosses: z.number() }),
+  ),
 })
 
 const statusSchema = z.looseObject({
@@ -121,6 +133,7 @@ const statusSchema = z.looseObject({
   conditions: z.array(conditionSchema),
   engines: z.array(engineStatusSchema),
   vpns: z.array(vpnStatusSchema),
+  forwarding: z.array(choiceSchema).default([]),
 })
 
 const eventSchema = z.object({
@@ -184,6 +197,11 @@ export function parseRequest(text: string): UserRequest {
 /** One spelling per request, so that equal requests are equal texts. */
 export function formatRequest(request: UserRequest): string {
   return JSON.stringify(requestSchema.parse(request))
+}
+
+/** How texts of requests begin that a new one takes the place of; undefined where all stand side by side. */
+export function replacedBy(request: UserRequest): string | undefined {
+  return request.kind === 'forward' ? '{"kind":"forward",' : undefined
 }
 
 /** Reads an accepted spec whose document is JSON text. */

@@ -34,6 +34,8 @@ export type UserRequest =
   | { readonly kind: 'cordon'; readonly node: string }
   | { readonly kind: 'drainNode'; readonly node: string }
   | { readonly kind: 'drainEngine'; readonly containerId: ContainerId }
+  /** That the fleet's one forwarded engine be there, once; a new one replaces an older one. */
+  | { readonly kind: 'forward'; readonly node: string }
   | { readonly kind: 'delete' }
 
 /** A rollout's record of engines that failed their start under one spec hash. */
@@ -178,7 +180,7 @@ export interface Store extends AsyncDisposable {
    */
   dropFleet(fleet: string, epoch: Epoch): Promise<void>
 
-  /** Idempotent. */
+  /** Idempotent. Of requests of kind `forward` a fleet has one: a new one takes the place of an older one. */
   addRequest(fleet: string, request: UserRequest): Promise<void>
   /** Idempotent. */
   removeRequest(fleet: string, request: UserRequest): Promise<void>

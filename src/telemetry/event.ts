@@ -44,6 +44,8 @@ export type EventReason =
   | 'Cordoned'
   | 'Uncordoned'
   | 'DrainRequested'
+  | 'ForwardRequested'
+  | 'ForwardDropped'
   | 'DeleteRequested'
   | 'Converged'
   | 'DockerLost'

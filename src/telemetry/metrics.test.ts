@@ -47,7 +47,7 @@ describe('metrics', () => {
     const status = {
       ...{ fleet: 'home', generation: 1, specHash: 'h', epoch: 1, leader: 'nas:1', observedAt: 1 },
       ...{ replicas: 1, ready: 1, updated: 1, forwarded: undefined, conditions: [], engines: [] },
-      vpns: [],
+      ...{ vpns: [], forwarding: [] },
     }
     const leader = { holder: 'nas:1', epoch: 1, leaseMs: 1, isSelf: true }
     const fleets = [{ name: 'home', status, leader, conditions: [] }]

@@ -72,9 +72,40 @@ export interface VpnStatus {
   readonly address: string | undefined
   readonly publicIp: string | undefined
   readonly forwardedPort: number | undefined
+  /** How often a granted port was lost within the last hour, as far as the leader saw. */
+  readonly portLosses: number
+  /** Unix ms since which it is up without interruption, as far as the leader saw; undefined while it is not. */
+  readonly readySince: number | undefined
   readonly engines: number
   readonly cordoned: boolean
   readonly since: number
+}
+
+/**
+ * Why a forwarded place is where it is:
+ * - `asked`: by `acefleet forward --to`; `preferred`: by the spec
+ * - `only`: there is no other node that it could be on, as with scope `vpn`
+ * - `healthiest`: the best of those that can have it
+ * - `stays`: another is the best by now, but nothing drives it away
+ */
+export type ForwardedRule = 'asked' | 'preferred' | 'only' | 'healthiest' | 'stays'
+
+/** A node as a choice saw it. */
+export interface ForwardedCandidate extends Pick<VpnStatus, 'state' | 'readySince' | 'portLosses'> {
+  readonly node: string
+  /** Why it cannot have the forwarded engine now, for people; undefined when it can. */
+  readonly obstacle: string | undefined
+}
+
+/** Where the engine of a forwarded place is, or is to be, and why there. */
+export interface ForwardedChoice {
+  readonly slot: string
+  readonly node: string
+  readonly rule: ForwardedRule
+  /** Whether an engine is there that stays; otherwise one is to come. */
+  readonly held: boolean
+  /** The chosen one, the others that can have it, best first, and those that cannot. */
+  readonly candidates: readonly ForwardedCandidate[]
 }
 
 export interface FleetStatus {
@@ -89,6 +120,7 @@ export interface FleetStatus {
   readonly ready: number
   readonly updated: number
   readonly forwarded: string | undefined
+  readonly forwarding: readonly ForwardedChoice[]
   readonly conditions: readonly Condition[]
   readonly engines: readonly EngineStatus[]
   readonly vpns: readonly VpnStatus[]

@@ -450,3 +450,39 @@ describe('whatever the signs', () => {
     )
   })
 })
+
+describe('since when a node is ready', () => {
+  const SILENT = { control: failure() }
+
+  test('counts from the first look that found it up', () => {
+    expect(tell([0, {}], [60_000, {}])).toMatchObject({ readySince: T0 })
+    expect(tell([0, NO_IP]).readySince).toBeUndefined()
+  })
+
+  test('I9: goes on through looks that tell nothing', () => {
+    expect(tell([0, {}], [5_000, SILENT])).toMatchObject({ state: 'unknown', readySince: T0 })
+    expect(tell([0, {}], [5_000, SILENT], [90_000, {}])).toMatchObject({ readySince: T0 })
+  })
+
+  test('begins anew after a reconnect, seen or missed between two looks', () => {
+    expect(tell([0, {}], [5_000, NO_TUNNEL], [9_000, {}])).toMatchObject({ readySince: T0 + 9_000 })
+    const elsewhere = { control: reading({ publicIp: '203.0.113.9' }) }
+    expect(tell([0, {}], [9_000, elsewhere])).toMatchObject({ readySince: T0 + 9_000 })
+  })
+
+  test('begins anew with another run of its container, while port losses go on counting', () => {
+    const restarted = container({ startedAtText: '2026-01-01T01:00:00.000000001Z' })
+    const last = tell(
+      [0, {}],
+      [1_000, { control: reading({ ports: [] }) }],
+      [2_000, {}],
+      [9_000, { container: restarted }],
+    )
+    expect(last).toMatchObject({ readySince: T0 + 9_000, portLosses: [T0 + 1_000] })
+  })
+
+  test('is not told of one that is down or degraded', () => {
+    const stopped = { control: reading({ status: 'stopped' }) }
+    expect(tell([0, {}], [5_000, stopped]).readySince).toBeUndefined()
+  })
+})

@@ -24,7 +24,8 @@ import {
   type NodeContainer,
   type Verdict,
 } from './gluetun-word.ts'
-import { afterLook, type ReconnectMemory } from './reconnects.ts'
+import { afterWord } from './port-losses.ts'
+import { afterLook, type ReconnectMemory, type Standing } from './reconnects.ts'
 
 export type { EngineWord } from './engine-words.ts'
 export type { NodeContainer } from './gluetun-word.ts'
@@ -54,6 +55,7 @@ export interface Judgement
     | 'since'
     | 'lost'
     | 'forwardedPort'
+    | 'readySince'
     | 'generation'
     | 'reconnectedAt'
   > {
@@ -71,6 +73,8 @@ export interface Judgement
   readonly condemnations: number
   readonly reconnects: ReconnectMemory | undefined
   readonly flaps: FlapMemory
+  /** When its port was lost within the last hour, Unix ms; of every generation. */
+  readonly portLosses: readonly number[]
 }
 
 function generationNow(container: NodeContainer, previous: Judgement | undefined) {
@@ -124,6 +128,20 @@ function withHold(unheld: Unheld, flaps: FlapMemory, name: string, now: number):
   return { state: 'degraded', reason: 'Flapping', message }
 }
 
+/** Since when it is up without interruption: looks that tell nothing are none (I9). */
+function readySinceNow(
+  before: Judgement | undefined,
+  state: Judgement['state'],
+  kind: Standing['kind'],
+  reconnectedAt: number | undefined,
+  now: number,
+): number | undefined {
+  if (kind === 'unseen') return before?.readySince
+  if (state !== 'up') return undefined
+  // It may have been away between two looks.
+  return Math.max(before?.readySince ?? now, reconnectedAt ?? -Infinity)
+}
+
 /** What the engines' words come to; they count only while Gluetun says that the tunnel stands. */
 function hearEngines(
   signs: NodeSigns,
@@ -166,7 +184,9 @@ export function judgeNode(
   const { control, name } = signs
   const publicIp = control.kind === 'reading' ? control.publicIp : ''
   const ipSeen = (before?.ipSeen ?? false) || publicIp !== ''
-  const port = countPort(portsTold(signs), before, settings.portGraceMs, now)
+  const told = portsTold(signs)
+  const port = countPort(told, before, settings.portGraceMs, now)
+  const portLosses = afterWord(previous?.portLosses ?? [], told, before, now)
   const doubtSince = doubtBegan(signs, before, ipSeen, now)
   const word = gluetunWord(signs, {
     ms: doubtSince === undefined ? 0 : now - doubtSince,
@@ -192,6 +212,8 @@ export function judgeNode(
     since,
     lost: lostAt !== undefined && now >= lostAt,
     ...port,
+    portLosses,
+    readySince: readySinceNow(before, state, kind, reconnects.reconnectedAt, now),
     generation,
     reconnectedAt: reconnects.reconnectedAt,
     ipSeen,

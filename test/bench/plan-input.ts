@@ -86,6 +86,8 @@ function nodeOf(name: string, number: number): ObservedNode {
     since: BORN_AT,
     lost: false,
     forwardedPort: PORT + number,
+    portLosses: 0,
+    readySince: BORN_AT,
   }
 }
 

@@ -51,6 +51,8 @@ export function vpn(name: string, more: Partial<VpnStatus> = {}): VpnStatus {
     address: '172.17.0.2',
     publicIp: '198.51.100.7',
     forwardedPort: 45_000,
+    portLosses: 0,
+    readySince: Date.UTC(2026, 0, 1),
     engines: 1,
     cordoned: false,
     since: Date.UTC(2026, 0, 1),
@@ -71,6 +73,7 @@ export function status(fleet: string, more: Partial<FleetStatus> = {}): FleetSta
     ready: 2,
     updated: 2,
     forwarded: `${fleet}.forwarded`,
+    forwarding: [],
     conditions: [
       { type: 'Ready', status: 'True', reason: 'AllReady', message: 'all ready', since: 1_000 },
     ],

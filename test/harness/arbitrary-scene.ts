@@ -41,6 +41,7 @@ function nodeSketch(name: string, index: number, isUgly: boolean): fc.Arbitrary<
     ),
     cordon: mostly(false, true),
     since: fc.integer({ min: NOW - 5_000, max: NOW }),
+    portLosses: fc.nat(2),
   })
   if (!isUgly) return healthy
   return fc
@@ -166,6 +167,10 @@ const request: fc.Arbitrary<UserRequest> = fc.oneof(
       .constantFrom('home.0', 'home.forwarded', 'gone')
       .map((name) => ({ kind: 'drainEngine' as const, containerId: idOf(name) })),
   },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(...NODES).map((node) => ({ kind: 'forward' as const, node })),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: 'delete' as const }) },
 )
 
@@ -197,7 +202,11 @@ function sketchOf(isUgly: boolean): fc.Arbitrary<Sketch> {
           }),
           { maxKeys: 4, noNullPrototype: true },
         ),
-        requests: fc.array(request, { maxLength: 2 }),
+        // The store keeps one of kind `forward`.
+        requests: fc.uniqueArray(request, {
+          maxLength: 2,
+          comparator: (x, y) => x.kind === 'forward' && y.kind === 'forward',
+        }),
         isPaused: mostly(false, true),
         pending: isUgly
           ? fc.uniqueArray(

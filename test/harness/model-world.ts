@@ -141,6 +141,8 @@ function noted(input: PlanInput, entry: Bookkeeping): PlanInput {
           (r) => r.kind !== 'drainEngine' || r.containerId !== entry.id,
         ),
       })
+    case 'endForward':
+      return withMemory(input, { requests: memory.requests.filter((r) => r.kind !== 'forward') })
     case 'dropFleet':
       return input
   }

@@ -147,6 +147,8 @@ function observedNode({ port = 0, ports: _, cordon: __, ...node }: NodeSketch): 
     since: NOW - DAY_MS,
     lost: state === 'down',
     forwardedPort: port,
+    portLosses: 0,
+    readySince: state === 'up' ? (node.since ?? NOW - DAY_MS) : undefined,
     ...node,
   }
 }

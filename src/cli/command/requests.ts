@@ -88,8 +88,28 @@ const COMMANDS: readonly RequestCommand[] = [
   },
 ]
 
-/** `acefleet drain`, `cordon`, `uncordon` and `delete`: what a user asks of a running server. */
+interface ForwardFlags extends RequestFlags {
+  readonly to: string
+}
+
+function addForward(program: Command, context: CommandContext): void {
+  addServerFlag(program.command('forward'))
+    .description(
+      'Move the one forwarded engine to another VPN node, once. It is drained first, and stays there afterwards.',
+    )
+    .addOption(flag('--to <vpn>', 'the VPN node').makeOptionMandatory())
+    .addOption(flag('--fleet <name>', 'the fleet it belongs to, should there be namesakes'))
+    .addHelpText('after', '\nExample:\n  $ acefleet forward --to gluetun-b')
+    .action(async ({ to, fleet, ...flags }: ForwardFlags) => {
+      const path = `/v1/vpns/${encodeURIComponent(to)}/forward`
+      const { message } = await clientOf(context, flags).post<Answer>(path, { fleet })
+      context.io.out.write(`${message}\n`)
+    })
+}
+
+/** `acefleet drain`, `cordon`, `uncordon`, `forward` and `delete`: what a user asks of a running server. */
 export function addRequests(program: Command, context: CommandContext): void {
+  addForward(program, context)
   for (const request of COMMANDS) {
     const examples = request.examples.map((example) => `  $ acefleet ${example}`).join('\n')
     const command = addServerFlag(program.command(request.name))

@@ -1,4 +1,4 @@
-import { formatRequest } from '../codec.ts'
+import { formatRequest, replacedBy } from '../codec.ts'
 import type { UserRequest } from '../store.ts'
 import type { Data } from './data.ts'
 import { storeScript } from './script.ts'
@@ -6,8 +6,13 @@ import { storeScript } from './script.ts'
 /** In the order of asking: the revision that a request made is its score. One that is kept already keeps its place. */
 const ADD = storeScript('addRequest', {
   keys: ['requests'],
-  args: ['body'],
+  args: ['body', 'replaced'],
   lua: `
+if replaced ~= '' then
+  for _, kept in ipairs(redis.call('ZRANGE', requests, 0, -1)) do
+    if kept ~= body and string.sub(kept, 1, #replaced) == replaced then redis.call('ZREM', requests, kept) end
+  end
+end
 if not redis.call('ZSCORE', requests, body) then
   redis.call('ZADD', requests, redis.call('HINCRBY', incarnation, 'revision', 1), body)
 end
@@ -28,7 +33,10 @@ return {'ok'}
 
 /** Keeps a request. */
 export async function addRequest(data: Data, fleet: string, request: UserRequest): Promise<void> {
-  await data.run(ADD, fleet, { body: formatRequest(request) })
+  await data.run(ADD, fleet, {
+    body: formatRequest(request),
+    replaced: replacedBy(request) ?? '',
+  })
 }
 
 /** Takes a request back. One that is not there is fine. */

@@ -141,6 +141,23 @@ export function describeMemory(open: OpenStore): void {
     expect((await store.readFleet('away', T0)).requests).toEqual([])
   })
 
+  it('keeps one request to forward: a new one takes the place of the older one', async () => {
+    await using bench = await open()
+    const { store } = bench
+    const cordon: UserRequest = { kind: 'cordon', node: 'gluetun-a' }
+    await store.addRequest(FLEET, { kind: 'forward', node: 'gluetun-a' })
+    await store.addRequest(FLEET, cordon)
+    await store.addRequest('away', { kind: 'forward', node: 'gluetun-c' })
+    await store.addRequest(FLEET, { kind: 'forward', node: 'gluetun-b' })
+    await store.addRequest(FLEET, { kind: 'forward', node: 'gluetun-b' })
+    const forward: UserRequest = { kind: 'forward', node: 'gluetun-b' }
+    expect((await store.readFleet(FLEET, T0)).requests).toEqual([cordon, forward])
+    expect((await store.readFleet('away', T0)).requests).toHaveLength(1)
+    // One that was replaced meanwhile is not there to be taken back.
+    await store.removeRequest(FLEET, { kind: 'forward', node: 'gluetun-a' })
+    expect((await store.readFleet(FLEET, T0)).requests).toEqual([cordon, forward])
+  })
+
   it('forgets of one container everything, and of the others nothing', async () => {
     await using bench = await open()
     const { store } = bench

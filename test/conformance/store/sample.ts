@@ -111,6 +111,17 @@ export function fleetStatus(epoch: Epoch, change: Partial<FleetStatus> = {}): Fl
     ready: 1,
     updated: 1,
     forwarded: undefined,
+    forwarding: [
+      {
+        slot: 'forwarded',
+        node: 'gluetun-a',
+        rule: 'only',
+        held: true,
+        candidates: [
+          { node: 'gluetun-a', state: 'up', readySince: T0, portLosses: 1, obstacle: undefined },
+        ],
+      },
+    ],
     conditions: [{ type: 'Ready', status: 'True', reason: 'AllReady', message: '1/1', since: T0 }],
     engines: [
       {
@@ -141,6 +152,8 @@ export function fleetStatus(epoch: Epoch, change: Partial<FleetStatus> = {}): Fl
         address: '172.17.0.2',
         publicIp: '203.0.113.7',
         forwardedPort: 40_000,
+        portLosses: 1,
+        readySince: T0,
         engines: 1,
         cordoned: false,
         since: T0,
