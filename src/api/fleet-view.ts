@@ -1,8 +1,8 @@
 import type { AcceptedSpec } from '../store/store.ts'
 import type { Condition, FleetStatus } from '../telemetry/status.ts'
 import type { LeaderView, ReplicaView } from './controller.ts'
-import type { Staleness } from './remembered-reads.ts'
 import { isoTime } from './iso-time.ts'
+import type { Staleness } from './remembered-reads.ts'
 import { conditionView, type FleetView, type LiveReplicaView } from './view.ts'
 
 /** Who leads, and how long without a renewal. */
