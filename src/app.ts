@@ -202,7 +202,7 @@ async function openForReading(options: LookOptions, clock: Clock, signal: AbortS
       .connected(AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]))
       .catch(() => signal.throwIfAborted())
     const { instance } = options
-    const store = resources.use(openRedisStore({ redis: data, instance, newId: randomUUID }))
+    const store = resources.use(openRedisStore({ redis: data, instance, newId: randomUUID, clock }))
     const owned = resources.move()
     return { store, [Symbol.asyncDispose]: () => owned.disposeAsync() }
   }

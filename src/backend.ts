@@ -79,7 +79,7 @@ async function openShared(
     }),
   )
   await data.connected(AbortSignal.timeout(FIRST_CONNECTION_MS)).catch(() => {})
-  const store = resources.use(openRedisStore({ redis: data, instance, newId: randomUUID }))
+  const store = resources.use(openRedisStore({ redis: data, instance, newId: randomUUID, clock }))
   const owned = resources.move()
   return {
     mode: 'redis',

@@ -140,7 +140,7 @@ describe('a stop', () => {
 
 describe('a drain', () => {
   it('writes its mark, and nothing else (I5)', async () => {
-    const { log, messages } = await run({ verb: 'drain', ...about, deadlineAt: 99 })
+    const { log, messages } = await run({ verb: 'drain', ...about, timeoutMs: 99 })
     expect(log).toEqual(['mark draining'])
     expect(messages).toEqual(['home.0 takes no new streams: 2 are wanted'])
   })
@@ -186,7 +186,7 @@ describe('the first good answer', () => {
 })
 
 describe('a leader that was paused until its lease was over', () => {
-  it.each<Action>([{ verb: 'drain', ...about, deadlineAt: 99 }, stop, remove])(
+  it.each<Action>([{ verb: 'drain', ...about, timeoutMs: 99 }, stop, remove])(
     'writes no mark on what it saw before: no leader would lift it (I5, I9) ($verb)',
     async (action) => {
       const { error, log } = await run(action, { lost: new LeaseLost('it stood still') })

@@ -97,7 +97,7 @@ function markOf(
     kind,
     reason: action.why.reason,
     at: now,
-    deadlineAt: action.verb === 'drain' ? action.deadlineAt : now,
+    deadlineAt: action.verb === 'drain' ? now + action.timeoutMs : now,
     ...(isEnd ? { stopAt: now } : {}),
     epoch: lease.epoch,
   }

@@ -117,7 +117,7 @@ test('lets no graceful stop hold up the stop of an engine that leaks, a removal 
     remove: async (_, { containerId }) => void begun.push(`remove ${containerId[0]}`),
   })
   const { mark: _, graceS: __, backoff: ___, ...about } = stopOf(7) as StopAction
-  const drain: Action = { ...about, verb: 'drain', deadlineAt: 1 }
+  const drain: Action = { ...about, verb: 'drain', timeoutMs: 1 }
   const leaking: Action = { ...(stopOf(5) as StopAction), mark: 'failed', graceS: 2 }
   executor.submit([...[1, 2, 3, 4].map(stopOf), leaking, removeOf(6), drain], 'r1')
   await clock.settle()

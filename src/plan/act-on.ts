@@ -44,7 +44,7 @@ function actionFor(
     case 'noteReady':
       return [{ verb: 'noteReady', ...on, at: engine.container.health.firstReadyAt ?? now }]
     case 'markDraining':
-      return [{ verb: 'drain', ...on, deadlineAt: now + fleet.update.drainTimeoutMs }]
+      return [{ verb: 'drain', ...on, timeoutMs: fleet.update.drainTimeoutMs }]
     case 'stop': {
       const failed = engine.death !== undefined || engine.mark?.kind === 'failed'
       const mark = failed ? 'failed' : 'draining'

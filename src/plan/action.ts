@@ -53,7 +53,8 @@ export interface NoteReadyAction extends OnEngine {
 /** Writes the draining mark: no new streams. */
 export interface DrainAction extends OnEngine {
   readonly verb: 'drain'
-  readonly deadlineAt: number
+  /** What its streams are given from the moment of marking, ms. */
+  readonly timeoutMs: number
 }
 
 /** Writes the mark with its stop time, then stops. */

@@ -31,7 +31,7 @@ afterAll(() => resources.disposeAsync())
 async function startReplica() {
   const data: DataServer = resources.use(openRedis({ url: redis.url, clock }))
   await data.connected(AbortSignal.timeout(PATIENCE.timeout))
-  const store: Store = openRedisStore({ redis: data, instance: 'away', newId: () => 'i' })
+  const store: Store = openRedisStore({ redis: data, instance: 'away', newId: () => 'i', clock })
   const to = { write: () => {} }
   const log = makeLogger({ level: 'error', pretty: false, colour: false, clock, to })
   const recorder = resources.use(makeRecorder({ store, log, clock }))

@@ -124,7 +124,7 @@ export async function setStage(parts: StageParts): Promise<Stage> {
   const redis = set.use(openRedis({ url: servers.data.url, clock: systemClock }))
   await redis.connected(AbortSignal.timeout(10_000))
   const newId = () => `harness-${random.next()}`
-  const store = set.use(openRedisStore({ redis, instance, newId }))
+  const store = set.use(openRedisStore({ redis, instance, newId, clock: systemClock }))
   const replicas: Replica[] = []
   for (const letter of ['a', 'b', 'c']) {
     const replica = await makeReplica({

@@ -121,7 +121,12 @@ test('the rights that it advises are enough, for itself and for the store', asyn
   const data = openRedis({ url, clock: systemClock })
   onTestFinished(() => data[Symbol.asyncDispose]())
   await data.connected()
-  const store = openRedisStore({ redis: data, instance: 'default', newId: () => 'i' })
+  const store = openRedisStore({
+    redis: data,
+    instance: 'default',
+    newId: () => 'i',
+    clock: systemClock,
+  })
   expect(await store.openTerm('home', 'nas:1', 0, 5)).toBe(5)
   expect(await store.statuses()).toEqual([])
 })

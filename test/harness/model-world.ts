@@ -100,7 +100,7 @@ function carriedOut(input: PlanInput, action: Action): PlanInput {
         engines: changed(input.memory.engines, action.id, { firstReadyAt: action.at }),
       })
     case 'drain':
-      return mark(input, action.id, { kind: 'draining', deadlineAt: action.deadlineAt })
+      return mark(input, action.id, { kind: 'draining', deadlineAt: now + action.timeoutMs })
     case 'stop': {
       const marked = mark(input, action.id, { kind: action.mark, deadlineAt: now, stopAt: now })
       const health = { ready: false, readySince: undefined }

@@ -97,7 +97,12 @@ describe('a file that cannot be used is refused, explained and left as it is', (
 
 describe('a store opened to be looked at', () => {
   const look = () =>
-    openEmbeddedStore({ dir: dir.path, clock: { now: () => T0 }, newId: () => '', readOnly: true })
+    openEmbeddedStore({
+      dir: dir.path,
+      clock: { now: () => T0, monotonic: () => 0 },
+      newId: () => '',
+      readOnly: true,
+    })
 
   it('sees what a running server has written so far, holds it up in nothing, and writes nothing', async () => {
     await using server = await open(dir.path)

@@ -26,7 +26,7 @@ export function useDataDir(): { readonly path: string } {
 
 /** Opens the store of a directory; a new one's incarnation is `name`. */
 export function open(dir: string, name = 'first'): Promise<Store> {
-  return openEmbeddedStore({ dir, clock: { now: () => T0 }, newId: () => name })
+  return openEmbeddedStore({ dir, clock: { now: () => T0, monotonic: () => 0 }, newId: () => name })
 }
 
 /** The message with which a call is refused as StoreUnavailable. */

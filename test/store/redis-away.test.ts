@@ -36,7 +36,7 @@ it('a server that is gone is unavailable at once, without its password in the me
   const server = stack.use(await startRedis({ password: 'hush-hush' }))
   await server.kill()
   const redis = stack.use(openRedis({ url: server.url, clock: systemClock }))
-  const store = openRedisStore({ redis, instance: 'test', newId: () => 'x' })
+  const store = openRedisStore({ redis, instance: 'test', newId: () => 'x', clock: systemClock })
   const calls = [
     store.statuses(),
     store.noteReady(FLEET, 1 as Epoch, id('a'), T0),

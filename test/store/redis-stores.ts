@@ -39,9 +39,10 @@ export async function connectStore(
   { instance = 'test', aheadMs = 0, ...options }: ConnectOptions,
 ): Promise<ConnectedStore> {
   const now = () => Date.now() + aheadMs
-  const redis = stack.use(openRedis({ clock: { ...systemClock, now }, ...options }))
+  const { clock = { ...systemClock, now } } = options
+  const redis = stack.use(openRedis({ ...options, clock }))
   await redis.connected()
-  return { store: openRedisStore({ redis, instance, newId: randomUUID }), now }
+  return { store: openRedisStore({ redis, instance, newId: randomUUID, clock }), now }
 }
 
 /** The answer of the first call that the store takes after it was away. */

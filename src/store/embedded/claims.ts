@@ -81,7 +81,12 @@ export function claim(sql: Sql, fleet: string, wanted: Claim, nowMs: number): Cl
   const { containerId } = best.endpoint
   const { id, holder, relay, expiresAt } = wanted
   const state = 'pending'
-  write(sql, fleet, { id, containerId, content, holder, state, expiresAt, relay, lastBytesAt: 0 })
+  write(
+    sql,
+    fleet,
+    { id, containerId, content, holder, state, expiresAt, relay, lastBytesAt: 0 },
+    nowMs,
+  )
   noteUse(sql, fleet, containerId, nowMs)
   return claimed(best.endpoint, useOf(sql, fleet, containerId))
 }

@@ -19,7 +19,7 @@ const APPLICATION_ID = 0x41434546
 export interface EmbeddedStoreOptions {
   /** The data directory, made when absent; or `:memory:` for a store that ends with its process. */
   readonly dir: string
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
   /** Names a new incarnation; called only when the store is new. */
   readonly newId: () => string
   /** To look at a store that a running server may have open: nothing is made, migrated or written. */
@@ -75,10 +75,14 @@ function openReadOnly(dir: string): Store {
   })
 }
 
-function opened(database: Database, prepare: (database: Database) => void): Store {
+function opened(
+  database: Database,
+  prepare: (database: Database) => void,
+  clock?: EmbeddedStoreOptions['clock'],
+): Store {
   try {
     prepare(database)
-    return embeddedStore(database)
+    return embeddedStore(database, clock)
   } catch (error) {
     database[Symbol.dispose]()
     throw error
@@ -92,12 +96,13 @@ function opened(database: Database, prepare: (database: Database) => void): Stor
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   if (options.readOnly) return openReadOnly(options.dir)
   const file = options.dir === ':memory:' ? ':memory:' : prepareFile(options.dir, STORE_FILE)
-  return opened(openDatabase(file), (database) => {
+  const prepare = (database: Database) => {
     migrate(
       database,
       database.read((sql) => checkFile(sql, file)),
     )
     // Also finds out at once that nothing can be written, whether or not there is something to write.
     database.write('durable', (sql) => beginIncarnation(sql, options.newId, options.clock.now()))
-  })
+  }
+  return opened(openDatabase(file), prepare, options.clock)
 }

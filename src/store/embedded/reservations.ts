@@ -104,11 +104,11 @@ export function reserve(
     if (playing !== undefined && playing.id !== wanted.id) return 'taken'
     if (othersOn(sql, fleet, wanted.id, wanted.containerId) >= maxStreams) return 'full'
   }
-  write(sql, fleet, wanted)
+  write(sql, fleet, wanted, nowMs)
   return 'reserved'
 }
 
-export function write(sql: Sql, fleet: string, wanted: Reservation): void {
+export function write(sql: Sql, fleet: string, wanted: Reservation, nowMs: number): void {
   sql.run(
     `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at, relay)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -121,12 +121,15 @@ export function write(sql: Sql, fleet: string, wanted: Reservation): void {
     wanted.expiresAt,
     wanted.relay,
   )
+  // What lies ahead was written before the clock was put back, while no process ran.
   sql.run(
     `INSERT INTO traffic (fleet, container_id, last_bytes_at) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET last_bytes_at = max(last_bytes_at, excluded.last_bytes_at)`,
+     ON CONFLICT DO UPDATE SET last_bytes_at =
+       iif(last_bytes_at > ?, excluded.last_bytes_at, max(last_bytes_at, excluded.last_bytes_at))`,
     fleet,
     wanted.containerId,
     wanted.lastBytesAt,
+    nowMs,
   )
 }
 

@@ -1,6 +1,8 @@
+import type { Clock } from '../../time/clock.ts'
 import type { Store } from '../store.ts'
 import { acceptedSpecs, acceptSpec, generationsOf } from './accepted-specs.ts'
 import { claim, identify, sessions } from './claims.ts'
+import { followClock } from './clock-steps.ts'
 import type { Database } from './database.ts'
 import { fence, openTerm } from './epoch.ts'
 import { appendEvents, readEvents } from './events.ts'
@@ -22,10 +24,21 @@ import { release, reserve } from './reservations.ts'
 /**
  * The store over one database: each method is one transaction. They are async for the interface's sake and run to their
  * end in the caller's tick. What the world depends on is written durably; what is renewed or computed anew within
- * seconds is not (see Durability).
+ * seconds is not (see Durability). With a clock it follows that clock's being set; without one it may be only read.
  */
-export function embeddedStore(database: Database): Store {
-  const { read, write } = database
+export function embeddedStore(
+  database: Database,
+  clock?: Pick<Clock, 'now' | 'monotonic'> | undefined,
+): Store {
+  const steps = clock && followClock(database, clock)
+  const read: Database['read'] = (work) => {
+    steps?.follow()
+    return database.read(work)
+  }
+  const write: Database['write'] = (durability, work) => {
+    steps?.follow()
+    return database.write(durability, work)
+  }
   // Nobody else writes what it counts.
   let revision = 0
   return {

@@ -114,7 +114,8 @@ redis.call('HSET', contents, content, id)
 redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
 redis.call('ZADD', places, 0, place)
 local flowed = redis.call('HGET', traffic, containerId)
-if not flowed or tonumber(flowed) < tonumber(lastBytesAt) then
+-- What lies ahead was written before the server's clock was put back.
+if not flowed or tonumber(flowed) < tonumber(lastBytesAt) or tonumber(flowed) > now then
   redis.call('HSET', traffic, containerId, lastBytesAt)
 end
 return {'reserved'}

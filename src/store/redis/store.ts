@@ -1,3 +1,4 @@
+import type { Clock } from '../../time/clock.ts'
 import type { Store } from '../store.ts'
 import { acceptedSpecs, acceptSpec, generationsOf } from './accepted-specs.ts'
 import { claim, identify, sessions } from './claims.ts'
@@ -18,19 +19,25 @@ import { publish, readEndpoints, statuses } from './published.ts'
 import { announce } from './replicas.ts'
 import { addRequest, removeRequest } from './requests.ts'
 import { release, reserve } from './reservations.ts'
+import { makeSteadyMemory } from './steady-memory.ts'
+
+export interface RedisStoreOptions extends DataOptions {
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+}
 
 /**
  * The store on a Redis server, that several processes share: each method is one script. Instants that callers give and
  * get are by their own clocks; what lapses does so by the server's. The connection stays its owner's to close.
  */
-export function openRedisStore(options: DataOptions): Store {
+export function openRedisStore(options: RedisStoreOptions): Store {
   const data = openData(options)
+  const steady = makeSteadyMemory(options.clock)
   return {
     openTerm: (fleet, holder, largestLabel, nowMs) =>
       openTerm(data, fleet, holder, largestLabel, nowMs),
-    readFleet: (fleet) => readFleet(data, fleet),
+    readFleet: (fleet) => steady.readFleet(fleet, () => readFleet(data, fleet)),
 
-    mark: (fleet, mark) => writeMark(data, fleet, mark),
+    mark: (fleet, mark) => steady.mark(fleet, mark, () => writeMark(data, fleet, mark)),
     noteReady: (fleet, epoch, id, at) => noteReady(data, fleet, epoch, id, at),
     forget: (fleet, epoch, id) => forget(data, fleet, epoch, id),
     setBackoff: (fleet, epoch, slot, backoff) => setBackoff(data, fleet, epoch, slot, backoff),

@@ -53,6 +53,25 @@ export function describeMemory(open: OpenStore): void {
     expect((await store.readFleet(FLEET, T0)).marks.get(id('a'))).toEqual(hardest)
   })
 
+  it.each([3_600_000, -3_600_000])(
+    'keeps a drain as long, and as far from its end, when clocks are set by %i ms (I5)',
+    async (stepMs) => {
+      await using bench = await open()
+      const { store } = bench
+      const epoch = await leadFrom(store)
+      const at = bench.now()
+      await store.mark(FLEET, draining(epoch, { at, deadlineAt: at + 600_000 }))
+      const read = async () => (await store.readFleet(FLEET, bench.now())).marks.get(id('a'))
+      for (const untilRead of [false, true]) {
+        if (untilRead) await read()
+        bench.setClock(stepMs)
+        const leftMs = ((await read())?.deadlineAt ?? 0) - bench.now()
+        expect(leftMs).toBeLessThanOrEqual(600_001)
+        expect(leftMs).toBeGreaterThan(500_000)
+      }
+    },
+  )
+
   it('never softens a mark, whatever a later term writes (I6)', async () => {
     await using bench = await open()
     const { store } = bench

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from '../../../src/redis/port.ts'
 import { openRedisStore } from '../../../src/store/redis/store.ts'
-import { RESERVATION_TTL_MS, type Store } from '../../../src/store/store.ts'
+import { RESERVATION_TTL_MS } from '../../../src/store/store.ts'
 import { FLEET, type StoreAge, type StoreBench } from './sample.ts'
 
 /** Stores on one server, each an instance of its own. Their time is the server's: it really passes. */
@@ -13,26 +13,35 @@ export interface RedisBenches {
 /** More than the suite has tests that want a settled store. */
 const SETTLED = 24
 
-function openStore(redis: Redis): Store {
-  return openRedisStore({ redis, instance: randomUUID(), newId: randomUUID })
+/** A store that takes its server to be on the same machine: their clocks are set together. */
+function openStore(redis: Redis) {
+  let setByMs = 0
+  const now = () => Date.now() + setByMs
+  const clock = { now, monotonic: () => performance.now() }
+  return {
+    store: openRedisStore({ redis, instance: randomUUID(), newId: randomUUID, clock }),
+    now,
+    setClock: (ms: number) => {
+      setByMs += ms
+    },
+  }
 }
 
 /** Gives birth to some stores at once, so that all tests that need an old one wait for it only once. */
 export async function redisBenches(redis: Redis): Promise<RedisBenches> {
   const settling = Array.from({ length: SETTLED }, () => openStore(redis))
-  await Promise.all(settling.map((store) => store.readFleet(FLEET, 0)))
+  await Promise.all(settling.map(({ store }) => store.readFleet(FLEET, 0)))
   const settledAt = performance.now() + RESERVATION_TTL_MS
   return {
     open: async (age = 'new') => {
-      const store = age === 'new' ? openStore(redis) : settling.pop()
-      if (store === undefined) throw new Error(`more than ${SETTLED} settled stores are asked for`)
+      const opened = age === 'new' ? openStore(redis) : settling.pop()
+      if (opened === undefined) throw new Error(`more than ${SETTLED} settled stores are asked for`)
       // A timer may fire a little early.
       if (age === 'settled') await sleep(Math.max(0, settledAt - performance.now() + 10))
       return {
-        store,
-        now: () => Date.now(),
+        ...opened,
         pass: (ms) => sleep(ms + 10),
-        [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+        [Symbol.asyncDispose]: () => opened.store[Symbol.asyncDispose](),
       }
     },
   }

@@ -12,6 +12,8 @@ export interface StoreBench extends AsyncDisposable {
   now(): number
   /** Lets so much time pass: an invented clock moves on, or the test waits. */
   pass(ms: number): Promise<void>
+  /** The machine's clock is set, the store's with it. */
+  setClock(ms: number): void
 }
 
 /** `settled`: old enough to know every session that may run. */
@@ -20,8 +22,8 @@ export type StoreAge = 'new' | 'settled'
 /** Opens an empty store of the kind under test, a new one by default. */
 export type OpenStore = (age?: StoreAge) => Promise<StoreBench>
 
-/** Some moment of 2026 at which the suite's tests begin. */
-export const T0 = 1_780_000_000_000
+/** Some moment of 2023 at which the suite's tests begin: behind every real clock. */
+export const T0 = 1_700_000_000_000
 
 export const FLEET = 'home'
 

@@ -4,7 +4,11 @@ import type { ContainerId } from '../../../src/docker/port.ts'
 import { openEmbeddedStore } from '../../../src/store/embedded/open.ts'
 
 const [, , dir = ''] = process.argv
-const store = await openEmbeddedStore({ dir, clock: { now: () => 1 }, newId: () => 'one' })
+const store = await openEmbeddedStore({
+  dir,
+  clock: { now: () => 1, monotonic: () => 1 },
+  newId: () => 'one',
+})
 const epoch = await store.openTerm('home', 'child', 0, 1)
 for (let n = 0; ; n++) {
   const containerId = n.toString(16).padStart(64, '0') as ContainerId

@@ -3,7 +3,11 @@ import { openEmbeddedStore } from '../../../src/store/embedded/open.ts'
 
 const [, , dir = ''] = process.argv
 try {
-  const store = await openEmbeddedStore({ dir, clock: { now: () => 1 }, newId: () => 'one' })
+  const store = await openEmbeddedStore({
+    dir,
+    clock: { now: () => 1, monotonic: () => 1 },
+    newId: () => 'one',
+  })
   await store[Symbol.asyncDispose]()
   console.log(JSON.stringify('opened'))
 } catch (error) {

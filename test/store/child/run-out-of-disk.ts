@@ -13,7 +13,7 @@ import type { Store } from '../../../src/store/store.ts'
 
 const [, , dir = '', way = ''] = process.argv
 const filler = join(dir, 'filler')
-const clock = { now: () => 1 }
+const clock = { now: () => 1, monotonic: () => 1 }
 const id = (digit: string) => digit.repeat(64) as ContainerId
 
 function say(what: string, value: unknown): void {
