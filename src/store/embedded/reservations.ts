@@ -121,11 +121,11 @@ export function write(sql: Sql, fleet: string, wanted: Reservation, nowMs: numbe
     wanted.expiresAt,
     wanted.relay,
   )
-  // What lies ahead was written before the clock was put back, while no process ran.
+  // What lies ahead was written before the clock was put back, while no process ran: it may have been just now.
   sql.run(
     `INSERT INTO traffic (fleet, container_id, last_bytes_at) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET last_bytes_at =
-       iif(last_bytes_at > ?, excluded.last_bytes_at, max(last_bytes_at, excluded.last_bytes_at))`,
+       max(min(last_bytes_at, ?), excluded.last_bytes_at)`,
     fleet,
     wanted.containerId,
     wanted.lastBytesAt,

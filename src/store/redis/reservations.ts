@@ -114,9 +114,11 @@ redis.call('HSET', contents, content, id)
 redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
 redis.call('ZADD', places, 0, place)
 local flowed = redis.call('HGET', traffic, containerId)
--- What lies ahead was written before the server's clock was put back.
-if not flowed or tonumber(flowed) < tonumber(lastBytesAt) or tonumber(flowed) > now then
+if not flowed or tonumber(flowed) < tonumber(lastBytesAt) then
   redis.call('HSET', traffic, containerId, lastBytesAt)
+elseif tonumber(flowed) > now and tonumber(lastBytesAt) <= now then
+  -- What lies ahead was written before the server's clock was put back: it may have been just now.
+  redis.call('HSET', traffic, containerId, exact(math.floor(now)))
 end
 return {'reserved'}
 `,

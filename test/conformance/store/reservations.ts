@@ -48,13 +48,13 @@ function describeRoom(open: OpenStore): void {
     const t = bench.now()
     const maxStreams = 3
     await reserveFor(bench, 'p', { maxStreams, state: 'pending', lastBytesAt: 0 })
-    await reserveFor(bench, 'q', { maxStreams, lastBytesAt: t + 5 })
-    await reserveFor(bench, 'r', { maxStreams, lastBytesAt: t + 3.25 })
+    await reserveFor(bench, 'q', { maxStreams, lastBytesAt: t - 5 })
+    await reserveFor(bench, 'r', { maxStreams, lastBytesAt: t - 6.25 })
     await reserveFor(bench, 'x', { containerId: id('b'), lastBytesAt: 0 })
-    expect(await loadOf(bench)).toEqual({ active: 2, pending: 1, lastBytesAt: t + 5 })
+    expect(await loadOf(bench)).toEqual({ active: 2, pending: 1, lastBytesAt: t - 5 })
     expect(await loadOf(bench, id('b'))).toEqual({ active: 1, pending: 0, lastBytesAt: 0 })
     await bench.store.release(FLEET, 'q', bench.now())
-    expect(await loadOf(bench)).toEqual({ active: 1, pending: 1, lastBytesAt: t + 5 })
+    expect(await loadOf(bench)).toEqual({ active: 1, pending: 1, lastBytesAt: t - 5 })
   })
 
   it('gives a place free by release, twice if need be (I3)', async () => {
