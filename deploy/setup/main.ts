@@ -4,6 +4,7 @@ import { ensureDocker } from './docker.ts'
 import { ensureOpenssl } from './openssl.ts'
 import { ensureRedis } from './redis.ts'
 import { findSeat } from './seat.ts'
+import { ensureTcpdump } from './tcpdump.ts'
 
 export interface SetUpOptions {
   /** Also Compose, as plugin or program. */
@@ -12,6 +13,8 @@ export interface SetUpOptions {
   readonly redis?: boolean | undefined
   /** Also the program openssl. */
   readonly openssl?: boolean | undefined
+  /** Also the program tcpdump. */
+  readonly tcpdump?: boolean | undefined
 }
 
 /** Where a daemon that set-up itself started writes its log. */
@@ -29,6 +32,7 @@ export async function setUp(options: SetUpOptions = {}): Promise<Docker> {
   if (options.compose === true) ensureCompose(say)
   if (options.redis === true) ensureRedis(say)
   if (options.openssl === true) ensureOpenssl(say)
+  if (options.tcpdump === true) ensureTcpdump(say)
   return seat.client
 }
 

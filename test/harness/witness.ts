@@ -25,11 +25,23 @@ export interface Happening {
   readonly at: number
 }
 
+/** An engine as it ran when the daemon told of something. */
+export interface Sighting {
+  readonly name: string
+  readonly id: string
+  readonly networkMode: string
+  /** By Docker's inspect, Unix ms. */
+  readonly startedAt: number
+}
+
 interface Told {
   readonly Action: string
   readonly timeNano: number
   readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> }
 }
+
+/** A name, or a part of an id, may mean another container tomorrow. */
+const FULL = /^container:[0-9a-f]{64}$/
 
 export interface WitnessOptions {
   readonly instance: string
@@ -50,6 +62,8 @@ export interface Witness extends AsyncDisposable {
   readonly events: readonly string[]
   /** The same, with times and ids. */
   readonly history: readonly Happening[]
+  /** Every look at a running engine: each, at every event of engines and VPN nodes, while all must sit behind a VPN. */
+  readonly sightings: readonly Sighting[]
   /** Waits until the daemon has told of all that has happened so far. */
   caughtUp(): Promise<void>
 }
@@ -60,6 +74,7 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
   const violations: Violation[] = []
   const events: string[] = []
   const history: Happening[] = []
+  const sightings: Sighting[] = []
   const inspections = new Set<Promise<void>>()
   let lastSeen = 0
 
@@ -91,7 +106,11 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
     const { ID, Attributes } = told.Actor
     const isOurs =
       Attributes['acefleet.instance'] === instance && Attributes['acefleet.fleet'] === fleet
-    if (!isOurs) return
+    if (!isOurs) {
+      // What befalls a VPN node leads to no event of its engines.
+      if (Attributes['acefleet.test'] === instance) look(told)
+      return
+    }
     const name = Attributes.name ?? ID
     events.push(`${told.Action} ${name}`)
     history.push({ action: told.Action, name, id: ID, at: told.timeNano / 1e6 })
@@ -101,6 +120,10 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
     if (told.Action === 'die' || told.Action === 'destroy') container.alive = false
     if (told.Action === 'start') container.alive = true
     judge(told)
+    look(told)
+  }
+
+  function look(told: Told): void {
     const inspection = inspect(told).finally(() => inspections.delete(inspection))
     inspections.add(inspection)
   }
@@ -139,13 +162,16 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
         .inspect()
         .catch(() => undefined)
       if (detail === undefined || !detail.State.Running) continue
+      const { name } = container
       const joined = detail.HostConfig.NetworkMode ?? ''
+      const startedAt = Date.parse(detail.State.StartedAt)
+      sightings.push({ name, id, networkMode: joined, startedAt })
       const generation = container.labels['acefleet.vpn-generation'] ?? 'none'
       const owner = generation.split('@')[0] ?? 'none'
-      if (!joined.startsWith(`container:${owner}`))
-        blame('I10', told, `${container.name} runs on ${joined}`)
+      const isNodes = joined.startsWith(`container:${owner}`) && FULL.test(joined)
+      if (!isNodes) blame('I10', told, `${name} runs on ${joined}`)
       if (Object.keys(detail.NetworkSettings.Networks).length > 0)
-        blame('I10', told, `${container.name} has a network of its own`)
+        blame('I10', told, `${name} has a network of its own`)
     }
   }
 
@@ -153,6 +179,7 @@ export async function startWitness(docker: Docker, options: WitnessOptions): Pro
     violations,
     events,
     history,
+    sightings,
     async caughtUp() {
       const now = Date.now() * 1e6
       const patience = Date.now() + 500
