@@ -145,6 +145,7 @@ export async function runServer(
     ...{ store, clock, log, holder, startedAt: clock.now() },
     declares: () => specs.declares(),
     leads: () => fleets.leads(),
+    dockerAgoMs: () => fleets.dockerAgoMs(),
     onChange() {
       fleets.wakeAll()
       void specs.again().catch(() => {})
@@ -154,10 +155,11 @@ export async function runServer(
   })
   const peers: Peers = {
     hasOthers: () => replicas.others().length > 0,
+    seeDocker: replicas.seeDocker,
     largestEpoch: replicas.largestEpoch,
     conditions: mismatches.conditions,
     refresh: (aborted) => untilAborted(specs.again(), aborted),
-    giveBackMs: backend.giveBackMs,
+    patience: backend.patience,
   }
   await using fleets = makeFleets({
     ...senses,
@@ -182,7 +184,7 @@ export async function runServer(
   log.info({ url, holder, instance: options.instance, docker: senses.docker.address }, 'listening')
   const jobs = [
     ...[fleets.serve(over), specs.follow(over), fleets.followEvents(over), backend.watch(over)],
-    reads.follow(over),
+    ...[reads.follow(over), fleets.askDocker(over)],
     ...(mode === 'redis' ? [replicas.follow(over)] : []),
   ]
   await untilOver({ jobs, interrupted: signal, fault })

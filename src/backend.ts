@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Controller } from './api/controller.ts'
 import type { RedisSettings, RunOptions } from './cli/run-options.ts'
+import type { Patience } from './control/patience.ts'
+import { NO_PEERS } from './control/peers.ts'
 import { holdDataDir } from './lease/data-dir.ts'
 import { embeddedLeaseSource } from './lease/embedded.ts'
 import { servedLeaseSource } from './lease/keeper.ts'
@@ -14,8 +16,12 @@ import type { Store } from './store/store.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Clock } from './time/clock.ts'
 
-/** A leader that sees nothing gives way after so many ttls: two would be little more than a restart of the daemon. */
-const GIVE_BACK_TTLS = 3
+/**
+ * A leader gives way after so many ttls: with trouble that it was told of, for less would be little more than a restart
+ * of what fails; with a Docker daemon that does not answer it and does answer another replica, so that somebody acts
+ * within two ttls and 3 s.
+ */
+const GIVE_BACK_TTLS = { trouble: 3, docker: 1.5 }
 
 /** What is there is used from the first moment; what is not is not waited for, ms. */
 const FIRST_CONNECTION_MS = 1_000
@@ -27,8 +33,8 @@ export interface Backend extends AsyncDisposable {
   readonly leases: LeaseSource
   /** This process, for people and among replicas. */
   readonly holder: string
-  /** How long a leader that cannot see Docker or the store keeps others from trying, ms. */
-  readonly giveBackMs: number
+  /** How long a leader that cannot act keeps others from trying. */
+  readonly patience: Patience
   /** Looks after it until aborted; rejects when this process can never act again. */
   watch(signal: AbortSignal): Promise<void>
   /** Why no lease can be had or kept at the moment; undefined when one can. */
@@ -54,7 +60,7 @@ async function openEmbedded(options: RunOptions, clock: Clock): Promise<Backend>
     store,
     leases: embeddedLeaseSource(lock),
     holder: `${host}:${process.pid}`,
-    giveBackMs: Number.POSITIVE_INFINITY,
+    patience: NO_PEERS.patience,
     watch: (signal) => watchLock(lock, clock, signal),
     leaseTrouble: () => undefined,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -87,7 +93,10 @@ async function openShared(
     leases: servedLeaseSource({ servers, clock, random: Math.random, timing, log }),
     // Containers on the host's network share its name, and are all process 1.
     holder: `${hostname}:${process.pid}-${randomUUID().slice(0, 4)}`,
-    giveBackMs: GIVE_BACK_TTLS * timing.ttlMs,
+    patience: {
+      troubleMs: GIVE_BACK_TTLS.trouble * timing.ttlMs,
+      dockerMs: GIVE_BACK_TTLS.docker * timing.ttlMs,
+    },
     async watch(signal) {
       await data.connected(signal).catch(() => {})
       for (const warning of data.warnings()) log.warn({ reason: 'RedisSettings' }, warning)

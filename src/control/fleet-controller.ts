@@ -207,6 +207,8 @@ export function makeFleetController(
       term = undefined
       if (ending !== undefined) gone = Promise.all([gone, ending[Symbol.asyncDispose]()])
       await gone
+      // A term may end amid a look: a standby's own must not wait for the next resync.
+      parts.wake()
     },
     trouble: () => trouble,
     async [Symbol.asyncDispose]() {

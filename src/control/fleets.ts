@@ -9,6 +9,7 @@ import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Pass } from '../telemetry/metrics.ts'
 import { concerns } from './concerns.ts'
+import { watchAnswers } from './docker-answers.ts'
 import { type FleetController, makeFleetController } from './fleet-controller.ts'
 import { type Leadership, makeLeadership } from './leadership.ts'
 import { NO_PEERS, type Peers } from './peers.ts'
@@ -16,6 +17,9 @@ import { preview } from './preview.ts'
 import { makeQueue } from './queue.ts'
 import type { RulingSpec } from './reconcile.ts'
 import { startWatch, type Watch, type WatchParts } from './watch.ts'
+
+/** How often Docker is asked within the time for which a leader waits for it. */
+const ASKS = 6
 
 export interface FleetsParts extends WatchParts {
   readonly docker: Docker
@@ -54,6 +58,10 @@ export interface Fleets
   serve(signal: AbortSignal): Promise<void>
   /** Follows Docker's events as wake-ups until aborted. */
   followEvents(signal: AbortSignal): Promise<void>
+  /** Asks Docker now and then, where others could lead instead, so that one that hangs is noticed. Until aborted. */
+  askDocker(signal: AbortSignal): Promise<void>
+  /** How long ago Docker answered this process, ms; null before it ever did. */
+  dockerAgoMs(): number | null
   troubles(): readonly string[]
 }
 
@@ -79,8 +87,11 @@ function tellingEpochs(observer: Observer, onEpoch: (epoch: number) => void): Ob
   }
 }
 
-export function makeFleets(parts: FleetsParts): Fleets {
-  const { clock, docker, instance, peers = NO_PEERS } = parts
+export function makeFleets(given: FleetsParts): Fleets {
+  const { clock, instance, peers = NO_PEERS } = given
+  const answers = watchAnswers(given.docker, clock)
+  const { docker } = answers
+  const parts = { ...given, docker }
   const stuck = Promise.withResolvers<never>()
   // Heard by whoever serves; also what comes before or after that must not end the process by itself.
   stuck.promise.catch(() => {})
@@ -122,8 +133,7 @@ export function makeFleets(parts: FleetsParts): Fleets {
     const leadership = makeLeadership({
       ...parts,
       fleet: name,
-      controller,
-      peers,
+      ...{ controller, answers, peers },
       largestSeen: () => Math.max(largestLabel, peers.largestEpoch(name)),
     })
     const leading = leadership.serve(leaving.signal)
@@ -214,6 +224,11 @@ export function makeFleets(parts: FleetsParts): Fleets {
           }
       }
     },
+    async askDocker(signal) {
+      const { dockerMs } = peers.patience
+      if (Number.isFinite(dockerMs)) await answers.ask(dockerMs / ASKS, signal)
+    },
+    dockerAgoMs: answers.agoMs,
     trouble(name) {
       const member = members.get(name)
       return member === undefined ? undefined : troubleOf(member)

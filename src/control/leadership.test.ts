@@ -45,6 +45,10 @@ function bench(campaign?: Error) {
     others: false,
     /** What the controller cannot see. */
     trouble: undefined as Condition | undefined,
+    /** Docker answers that replica. */
+    seesDocker: true,
+    /** For how long Docker has owed an answer. */
+    owed: () => 0,
     /** What ending a term waits for. */
     holdsOn: Promise.resolve(),
     refreshed: 0,
@@ -101,6 +105,7 @@ function bench(campaign?: Error) {
       },
     },
     docker: docker as DockerReader,
+    answers: { owedMs: () => world.owed() },
     store: store as Store,
     record: (event) => events.push(event),
     log: makeLogger({
@@ -115,7 +120,8 @@ function bench(campaign?: Error) {
         world.refreshed += 1
         if (world.hangs) await clock.sleep(Number.MAX_SAFE_INTEGER, signal)
       },
-      giveBackMs: 18_000,
+      seeDocker: () => world.others && world.seesDocker,
+      patience: { troubleMs: 18_000, dockerMs: 9_000 },
     },
     largestSeen: () => world.met,
   })
@@ -326,11 +332,47 @@ describe('a leader that sees nothing', () => {
     expect(said).toEqual(['leads 0'])
   })
 
+  it('lets another try soon where Docker hangs, but only one whom it answers', async () => {
+    const { clock, said, world, events } = bench()
+    await clock.advance(2_000)
+    const hungAt = clock.monotonic()
+    world.owed = () => clock.monotonic() - hungAt
+    world.others = true
+    world.seesDocker = false
+    await clock.advance(60_000)
+    expect(said).toEqual(['leads 0'])
+    world.seesDocker = true
+    await clock.advance(600)
+    expect(said).toEqual(['leads 0', 'stands down', 'releases'])
+    expect(events.at(-1)?.message).toMatch(/the Docker daemon has not answered for \d+ s/)
+    await clock.advance(60_000)
+    expect(said).toHaveLength(3)
+    world.owed = () => 0
+    await clock.advance(600)
+    expect(said.at(-1)).toMatch(/^leads/)
+  })
+
+  it('keeps the lease longer each time: what is slow for everybody does not go round and round', async () => {
+    const { clock, said, world } = bench()
+    world.others = true
+    const heldMs: number[] = []
+    for (let term = 0; term < 5; term++) {
+      const before = said.length
+      await clock.runUntil(() => said.length > before, 60_000)
+      const since = clock.monotonic()
+      world.owed = () => clock.monotonic() - since
+      await clock.runUntil(() => said.at(-1) === 'releases', 200_000)
+      heldMs.push(Math.round((clock.monotonic() - since) / 9_000))
+      world.owed = () => 0
+    }
+    expect(heldMs).toEqual([1, 2, 4, 8, 8])
+  })
+
   it('lets another one try also when its term could not even begin, and waits a little itself', async () => {
     const { clock, said, world } = bench()
     world.others = true
     world.rows = new DockerUnreachable('no such socket')
-    await clock.advance(20_000)
+    await clock.advance(19_000)
     expect(said).toEqual(['stands down', 'releases'])
     world.rows = []
     await clock.advance(500)
@@ -351,16 +393,20 @@ describe('a leader that sees nothing', () => {
     expect(said.at(-1)).toMatch(/^leads/)
   })
 
-  it('is not campaigned for by a standby that sees nothing either, until that is alone', async () => {
-    const { clock, said, world } = bench(new Error('held by another'))
-    world.others = true
-    world.trouble = blind(clock.now())
-    await clock.advance(3_000)
-    world.campaign = undefined
-    await clock.advance(30_000)
-    expect(said).toEqual([])
-    world.others = false
-    await clock.advance(1_100)
-    expect(said).toHaveLength(1)
-  })
+  it.each(['has failed', 'hangs'])(
+    'is not campaigned for by a standby whose Docker %s, until that is alone',
+    async (how) => {
+      const { clock, said, world } = bench(new Error('held by another'))
+      world.others = true
+      if (how === 'hangs') world.owed = () => 3_500
+      else world.trouble = blind(clock.now())
+      await clock.advance(3_000)
+      world.campaign = undefined
+      await clock.advance(30_000)
+      expect(said).toEqual([])
+      world.others = false
+      await clock.advance(1_100)
+      expect(said).toHaveLength(1)
+    },
+  )
 })

@@ -8,7 +8,9 @@ import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Condition } from '../telemetry/status.ts'
 import type { Clock } from '../time/clock.ts'
+import type { DockerAnswers } from './docker-answers.ts'
 import type { FleetController } from './fleet-controller.ts'
+import { growingPatience } from './patience.ts'
 import type { Peers } from './peers.ts'
 import { StepsAside, sightOf } from './sight.ts'
 import { letGo, TermStuck } from './term-stuck.ts'
@@ -27,6 +29,7 @@ export interface LeadershipParts {
   readonly holder: string
   readonly leases: LeaseSource
   readonly docker: DockerReader
+  readonly answers: Pick<DockerAnswers, 'owedMs'>
   readonly store: Store
   readonly clock: Clock
   readonly record: (event: NewFleetEvent) => void
@@ -76,7 +79,12 @@ export function makeLeadership(parts: LeadershipParts): Leadership {
   let trouble: Condition | undefined
   /** The last term's epoch of this process; a store and labels may forget it. */
   let ownEpoch = 0
-  const sight = sightOf({ clock, peers, troubles: () => [controller.trouble(), trouble] })
+  const { answers } = parts
+  const sight = sightOf({
+    ...{ clock, peers, answers },
+    troubles: () => [controller.trouble(), trouble],
+  })
+  const patience = growingPatience(peers.patience, clock)
 
   /** A standby may not have heard yet that the fleet is deleted, or ruled by another generation. */
   async function refresh(signal: AbortSignal): Promise<void> {
@@ -119,7 +127,7 @@ export function makeLeadership(parts: LeadershipParts): Leadership {
   /** Resolves when the term is over, for whatever reason; rejects when none could begin. */
   async function serveTerm(tenure: Tenure, ending: AbortSignal): Promise<void> {
     // Signals of its own: listeners on the process's would pile up, term after term.
-    using blind = sight.watch(peers.giveBackMs)
+    using blind = sight.ofLeader(patience.now())
     const over = AbortSignal.any([tenure.lost, blind.signal, ending])
     const lease = await openWhenPossible(tenure, over)
     const reported = Promise.withResolvers<Error>()
@@ -140,7 +148,7 @@ export function makeLeadership(parts: LeadershipParts): Leadership {
   }
 
   async function campaign(signal: AbortSignal): Promise<Tenure> {
-    using blind = sight.watch(0)
+    using blind = sight.ofStandby(peers.patience)
     return await leases.campaign(fleet, AbortSignal.any([blind.signal, signal]))
   }
 
@@ -148,6 +156,9 @@ export function makeLeadership(parts: LeadershipParts): Leadership {
     const tenure = await campaign(signal)
     try {
       await serveTerm(tenure, signal)
+    } catch (error) {
+      if (error instanceof StepsAside) patience.lose()
+      throw error
     } finally {
       held = undefined
       trouble = undefined
@@ -178,7 +189,7 @@ export function makeLeadership(parts: LeadershipParts): Leadership {
       while (!signal.aborted) {
         const begunAt = clock.monotonic()
         try {
-          await sight.regained(signal)
+          await sight.regained(peers.patience, signal)
           await serveTenure(signal)
         } catch (error) {
           await digest(error, signal)

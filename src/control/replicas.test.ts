@@ -31,7 +31,11 @@ function bench() {
   const process = (holder: string) => {
     const heard: string[] = []
     const lines: string[] = []
-    const own = { leads: {} as Replica['leads'], declares: {} as Replica['declares'] }
+    const own = {
+      leads: {} as Replica['leads'],
+      declares: {} as Replica['declares'],
+      dockerAgoMs: null as number | null,
+    }
     const quit = new AbortController()
     const replicas = makeReplicas({
       ...{ store, clock, holder, startedAt: 5 },
@@ -41,6 +45,7 @@ function bench() {
       }),
       declares: () => own.declares,
       leads: () => own.leads,
+      dockerAgoMs: () => own.dockerAgoMs,
       onChange: () => heard.push('change'),
       onAway: () => heard.push('away'),
       onGlance: () => {},

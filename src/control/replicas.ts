@@ -18,6 +18,7 @@ export interface ReplicasParts {
   readonly startedAt: number
   readonly declares: () => Replica['declares']
   readonly leads: () => Replica['leads']
+  readonly dockerAgoMs: () => Replica['dockerAgoMs']
   /** Somebody has changed what all replicas go by, the store has forgotten, is back, or somebody came or went. */
   readonly onChange: () => void
   /** The store has stopped answering. */
@@ -45,6 +46,8 @@ export interface Replicas {
   declaredElsewhere(fleet: string): string | undefined
   /** The largest epoch of a fleet that was ever told of; 0 for none. */
   largestEpoch(fleet: string): number
+  /** Whether Docker has answered another one within this time, ms, as far as it has told. */
+  seeDocker(withinMs: number): boolean
 }
 
 interface Heard {
@@ -87,10 +90,14 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
     if (before !== '' && before !== gist) parts.onChange()
   }
 
+  const self = (): Replica => ({
+    ...{ holder, startedAt, declares: declares(), leads: leads() },
+    dockerAgoMs: parts.dockerAgoMs(),
+  })
+
   async function announce(): Promise<Glance> {
     const at = clock.monotonic()
-    const self = { holder, startedAt, declares: declares(), leads: leads() }
-    const glance = await store.announce(self)
+    const glance = await store.announce(self())
     hear(glance, at)
     return glance
   }
@@ -138,14 +145,14 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
       }
     },
     async leave() {
-      await store.announce({ holder, startedAt, declares: {}, leads: {} }).catch(() => {})
+      await store.announce({ ...self(), declares: {}, leads: {} }).catch(() => {})
     },
     trouble: () => away,
     others: () => othersAged().map(({ replica }) => replica),
     views() {
-      const self = view({ holder, startedAt, declares: declares(), leads: leads() }, 0)
+      const own = view(self(), 0)
       const others = othersAged().filter(({ agoMs }) => agoMs <= REPLICA_TTL_MS)
-      return [self, ...others.map(({ replica, agoMs }) => view(replica, agoMs))].sort((a, b) =>
+      return [own, ...others.map(({ replica, agoMs }) => view(replica, agoMs))].sort((a, b) =>
         a.holder < b.holder ? -1 : 1,
       )
     },
@@ -170,5 +177,10 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
       return undefined
     },
     largestEpoch: (fleet) => epochs.get(fleet) ?? 0,
+    seeDocker: (withinMs) =>
+      othersAged().some(
+        ({ replica: { dockerAgoMs }, agoMs }) =>
+          dockerAgoMs !== null && dockerAgoMs + agoMs <= withinMs,
+      ),
   }
 }

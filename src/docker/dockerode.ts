@@ -8,6 +8,7 @@ import { readEvents } from './events.ts'
 import { type DockerHostInput, resolveDockerHost } from './host.ts'
 import { readLogTail } from './log-tail.ts'
 import { parseDetail, parseId, parseList } from './parse.ts'
+import { ping } from './ping.ts'
 import type { ContainerId, ContainerSpec, Docker } from './port.ts'
 import { pullImage } from './pull.ts'
 import { makeWire, type Wire } from './wire.ts'
@@ -49,6 +50,7 @@ export function connectDocker(options: ConnectOptions): DockerConnection {
       return await readLogTail(wire, timeoutMs, id, lines, signal)
     },
     hasImage: (image, signal) => hasImage(wire, image, signal),
+    ping: (signal) => ping(wire, signal),
     version: async (signal) => {
       const { server, api } = await wire.version(signal)
       return { server, api }

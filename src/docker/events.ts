@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts'
 import { DockerError } from './errors.ts'
 import { makeLineSplitter } from './lines.ts'
 import { parseEvent } from './parse.ts'
+import { ping } from './ping.ts'
 import type { DockerEvent } from './port.ts'
 import type { Wire } from './wire.ts'
 
@@ -96,17 +97,6 @@ async function* parseStream(
     if (chunk === 'idle') await ping(wire, signal)
     else for (const line of splitter.push(chunk)) if (line.trim() !== '') yield parseEvent(line)
   }
-}
-
-async function ping(wire: Wire, signal: AbortSignal): Promise<void> {
-  await wire.ask({
-    verb: 'ping',
-    target: '',
-    signal,
-    // The types know no options of `ping`, the code does.
-    send: ({ reads }, abortSignal) =>
-      (reads.ping as (options: object) => Promise<unknown>)({ abortSignal }),
-  })
 }
 
 async function pause(

@@ -88,6 +88,8 @@ export interface DockerReader {
   /** The last lines of stdout and stderr together, oldest first, at most `lines`. */
   logTail(id: ContainerId, lines: number, signal: AbortSignal): Promise<readonly string[]>
   hasImage(image: string, signal: AbortSignal): Promise<boolean>
+  /** Resolves when the daemon answers at all. */
+  ping(signal: AbortSignal): Promise<void>
   /** Server and API version. */
   version(signal: AbortSignal): Promise<{ readonly server: string; readonly api: string }>
   /**

@@ -157,6 +157,8 @@ const replicaSchema = z.looseObject({
   startedAt: z.number(),
   declares: z.record(z.string(), z.looseObject({ hash: z.string(), source: z.string() })),
   leads: z.record(z.string(), z.looseObject({ epoch, leaseMs: z.number().nullable() })),
+  // A version that did not tell is one of which nothing is known.
+  dockerAgoMs: z.number().nullable().default(null),
 })
 
 /** Reads one stored mark. */

@@ -124,6 +124,8 @@ export interface Replica {
   readonly leads: Readonly<
     Record<string, { readonly epoch: Epoch; readonly leaseMs: number | null }>
   >
+  /** How long ago Docker answered it, ms; null when it never did. */
+  readonly dockerAgoMs: number | null
 }
 
 /** What a process learns of the others once a second. */

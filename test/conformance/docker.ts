@@ -68,6 +68,10 @@ export function describeDocker(name: string, setup: () => Promise<DockerBench>):
       return id
     }
 
+    it('answers a ping', async () => {
+      await expect(bench.docker.ping(calm)).resolves.toBeUndefined()
+    })
+
     describe('list', () => {
       it('shows a container as soon as its create has answered, with all that was asked for', async () => {
         const spec = specOf()

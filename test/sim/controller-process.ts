@@ -120,6 +120,7 @@ export function startController(parts: ControllerParts, name: string): Controlle
   const served = fleets.serve(ending.signal)
   guard(served)
   if (!isAlone) guard(replicas.follow(ending.signal))
+  guard(fleets.askDocker(ending.signal))
   return {
     process,
     listedAt,

@@ -115,6 +115,7 @@ export function fakeClient(wire: Wire, process: SimProcess): Docker {
         signal,
         carryOut: () => wire.world.images.has(image),
       }),
+    ping: (signal) => send({ verb: 'ping', target: '', signal, carryOut: () => {} }),
     version: (signal) =>
       send({
         verb: 'version',

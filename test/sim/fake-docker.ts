@@ -68,6 +68,7 @@ export interface FakeDocker extends Docker {
   failNext(verb: Verb, fault: Fault, times?: number): void
   /** A daemon that is down refuses connections and cuts what is under way; its containers run on. */
   setDown(isDown: boolean): void
+  isDown(): boolean
   /** What befalls each event on its way to each subscriber. */
   eventFate: (event: DockerEvent) => EventFate
   /** Breaks every event stream. */
@@ -213,6 +214,7 @@ export function makeFakeDocker(options: FakeDockerOptions): FakeDocker {
       feed.cut()
       for (const cut of [...wire.cuts]) cut()
     },
+    isDown: () => wire.isDown,
     get eventFate() {
       return feed.fate
     },

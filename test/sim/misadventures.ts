@@ -194,6 +194,11 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
     world.steppedMs += Math.abs(ms)
     say(process.name, `has its clock ${process.wallAheadMs} ms ahead`)
   }),
+  'docker hangs for one': onController((world, { process: { name } }) => {
+    world.say(name, 'gets no answer of the daemon')
+    world.network.setDockerHung(name, true)
+    later(world, [1_000, 40_000], () => world.network.setDockerHung(name, false))
+  }),
   'controller is cut off': onController((world, { process: { name } }) => {
     const { network, random, leases } = world
     const peers = random.chance(0.3) ? PEERS : [random.pick(PEERS)]

@@ -9,7 +9,7 @@ import type { Clock } from '../../src/time/clock.ts'
 import { TIMING } from './lease-world.ts'
 
 /** As in backend.ts. */
-const GIVE_BACK_MS = 3 * TIMING.ttlMs
+const PATIENCE = { troubleMs: 3 * TIMING.ttlMs, dockerMs: 1.5 * TIMING.ttlMs }
 
 export interface NeighboursParts {
   readonly store: Store
@@ -39,19 +39,21 @@ export function makeNeighbours(parts: NeighboursParts): {
       return { [fleet.name]: { hash, source } }
     },
     leads: () => fleets().leads(),
+    dockerAgoMs: () => fleets().dockerAgoMs(),
     onChange: () => fleets().wakeAll(),
     onAway: () => fleets().wakeAll(),
     onGlance: mismatches.look,
   })
   const peers: Peers = {
     hasOthers: () => replicas.others().length > 0,
+    seeDocker: replicas.seeDocker,
     largestEpoch: replicas.largestEpoch,
     conditions: mismatches.conditions,
     refresh: async () => {
       await replicas.lookAround()
       await fleets().rule([ruling()])
     },
-    giveBackMs: GIVE_BACK_MS,
+    patience: PATIENCE,
   }
   return { replicas, peers }
 }

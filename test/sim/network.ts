@@ -2,9 +2,10 @@
 export const PEERS = ['docker', 'store'] as const
 export type Peer = (typeof PEERS)[number]
 
-/** Which process is cut off from whom. */
+/** Which process is cut off from whom, and whose Docker takes requests and never answers. */
 export class Network {
   readonly #cuts = new Set<string>()
+  readonly #hung = new Set<string>()
 
   setCut(process: string, peer: Peer, isCut: boolean): void {
     if (isCut) this.#cuts.add(`${process} ${peer}`)
@@ -15,7 +16,17 @@ export class Network {
     return this.#cuts.has(`${process} ${peer}`)
   }
 
+  setDockerHung(process: string, isHung: boolean): void {
+    if (isHung) this.#hung.add(process)
+    else this.#hung.delete(process)
+  }
+
+  isDockerHung(process: string): boolean {
+    return this.#hung.has(process)
+  }
+
   mend(): void {
     this.#cuts.clear()
+    this.#hung.clear()
   }
 }

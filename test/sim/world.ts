@@ -148,9 +148,12 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
     if (network.isCut(call.by, 'docker')) return { kind: 'unreachable' }
     const struck = isChange ? strike.atChange(call.by, what) : undefined
     if (struck === 'before') return { kind: 'lostRequest' }
-    if (!isChange) strike.atLook(call.by, what)
-    const fault = struck === 'stall' ? ({ kind: 'stalled' } as const) : world.fate.docker(call)
-    judge.onFault(call, fault)
+    // Pings come all the time, and nothing follows from one: a pause there is a pause anywhere.
+    if (!isChange && call.verb !== 'ping') strike.atLook(call.by, what)
+    const fault =
+      struck === 'stall' ? STALLED : network.isDockerHung(call.by) ? HUNG : world.fate.docker(call)
+    // Whatever else befalls it, a daemon that is down refuses the call, and its caller hears so.
+    judge.onFault(call, docker.isDown() ? { kind: 'unreachable' } : fault)
     lateUntil = Math.max(lateUntil, clock.monotonic() + delayOf(fault, isChange))
     if (isChange || fault !== undefined) {
       const how = fault === undefined ? '' : `  !! ${JSON.stringify(fault)}`
@@ -244,6 +247,10 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   vpns.begin()
   return world
 }
+
+const STALLED = { kind: 'stalled' } as const
+/** What reaches the daemon late is another fault's. */
+const HUNG = { kind: 'hang', isCarriedOut: false } as const
 
 const STORE_FATES = { before: 'diesBefore', after: 'diesAfter', stall: 'stalls' } as const
 

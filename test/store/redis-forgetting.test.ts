@@ -29,7 +29,13 @@ async function filled(store: Store) {
   await store.addRequest(FLEET, { kind: 'cordon', node: 'gluetun-a' })
   await store.acceptSpec(acceptedSpec(4))
   await store.appendEvents([event(), event({ message: 'second' })])
-  const glance = await store.announce({ holder: 'h', startedAt: 1, declares: {}, leads: {} })
+  const glance = await store.announce({
+    holder: 'h',
+    startedAt: 1,
+    declares: {},
+    leads: {},
+    dockerAgoMs: null,
+  })
   return {
     epoch,
     memory: await store.readFleet(FLEET, Date.now()),
@@ -47,7 +53,13 @@ async function expectNewborn(store: Store, before: Awaited<ReturnType<typeof fil
   expect(memory.bornAt).toBeLessThanOrEqual(Date.now() + 50)
   const newcomer = claim('newcomer', { state: 'pending', containerId: id('e') })
   expect(await store.reserve(FLEET, newcomer, 2, Date.now())).toBe('unsettled')
-  const glance = await store.announce({ holder: 'h', startedAt: 1, declares: {}, leads: {} })
+  const glance = await store.announce({
+    holder: 'h',
+    startedAt: 1,
+    declares: {},
+    leads: {},
+    dockerAgoMs: null,
+  })
   expect(glance.incarnation).toBe(memory.incarnation)
   expect(glance.revision).toBeGreaterThan(before.revision)
   await store.appendEvents([event({ message: 'after' })])

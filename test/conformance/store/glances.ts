@@ -11,6 +11,7 @@ const REPLICA: Replica = {
     [FLEET]: { epoch: T0 as Epoch, leaseMs: 4_321.5 },
     away: { epoch: (T0 + 1) as Epoch, leaseMs: null },
   },
+  dockerAgoMs: 1_234.5,
 }
 
 const CORDON: UserRequest = { kind: 'cordon', node: 'gluetun-a' }
@@ -20,7 +21,7 @@ export function describeGlances(open: OpenStore): void {
   it('shows whoever announces itself, just as it did', async () => {
     await using bench = await open()
     const { store } = bench
-    await store.announce({ ...REPLICA, declares: {}, leads: {} })
+    await store.announce({ ...REPLICA, declares: {}, leads: {}, dockerAgoMs: null })
     const { replicas } = await store.announce(REPLICA)
     expect(replicas).toEqual([{ ...REPLICA, agoMs: expect.any(Number) }])
     expect(replicas[0]?.agoMs).toBeLessThan(5_000)
