@@ -7,7 +7,7 @@ import type { FleetView } from '../../src/api/view.ts'
 import { RESERVATION_TTL_MS } from '../../src/store/store.ts'
 import { makeRig, type Rig, tunnelled } from '../harness/acefleet.ts'
 import type { AcefleetProcess } from '../harness/acefleet-process.ts'
-import { startDockerProxy } from '../harness/docker-proxy.ts'
+import { type DockerProxy, startDockerProxy } from '../harness/docker-proxy.ts'
 import { type StartedRedis, startRedis } from '../harness/redis.ts'
 import { startWitness, type Witness } from '../harness/witness.ts'
 
@@ -189,27 +189,43 @@ describe('a newcomer with another file', () => {
   })
 })
 
-describe('a Docker daemon that one replica alone cannot reach', () => {
-  test('leaves the lease to another one, and no engine is touched (I9)', async () => {
-    await using proxy = await startDockerProxy()
-    const before = await running()
-    const [first] = living()
-    // The one behind the proxy is to lead first.
-    for (const replica of living()) if (replica !== first) await replica.end('SIGTERM')
+describe('a Docker daemon that one replica alone', () => {
+  /** The only leader is behind the proxy, and another replica stands by. */
+  async function leaderBehind(proxy: DockerProxy) {
+    const before = living()
     started += 1
     const behind = await rig.replica(`replica-${started}`, {
       redis: redis.url,
-      flags: ['--lease-ttl', '3s', '--lease-renew', '800ms'],
       env: { DOCKER_HOST: proxy.url },
     })
-    const { epoch: earlier } = await leaderAbove(0)
-    await first?.end('SIGTERM')
-    const { leader, epoch } = await leaderAbove(earlier)
-    expect(leader).toBe(behind)
-    const other = await startReplica()
+    const { epoch } = await leaderAbove(0)
+    for (const replica of before) await replica.end('SIGTERM')
+    const now = await leaderAbove(epoch)
+    expect(now.leader).toBe(behind)
+    return { behind, epoch: now.epoch, other: await startReplica() }
+  }
+
+  test('cannot reach is left to another one, and no engine is touched (I9)', async () => {
+    await using proxy = await startDockerProxy()
+    const before = await running()
+    const { behind, other, epoch } = await leaderBehind(proxy)
     await proxy.vanish()
     expect((await leaderAbove(epoch)).leader).toBe(other)
     await rig.until('it says why', async () => (await behind.log()).includes('"StepsAside"'))
+    await proxy.heal()
+    await readyAgain()
+    expect(await running()).toEqual(before)
+  })
+
+  test('gets no answer from is left to another one before a single call has failed (I9)', async () => {
+    await using proxy = await startDockerProxy()
+    const before = await running()
+    const { behind, other, epoch } = await leaderBehind(proxy)
+    proxy.inject(/./, { kind: 'hang' })
+    expect((await leaderAbove(epoch)).leader).toBe(other)
+    const log = await behind.log()
+    expect(log).toMatch(/"StepsAside".*the Docker daemon has not answered/)
+    expect(log).not.toContain('timed out')
     await proxy.heal()
     await readyAgain()
     expect(await running()).toEqual(before)
