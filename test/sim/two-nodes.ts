@@ -83,8 +83,6 @@ const SETTLED_MS = 32_000
 const QUICK_MS = 2_000
 /** Judged, past its grace, and engines moved; a dead tunnel is judged by its engines 40 s after their first words, ms. */
 const SLOW_MS = { plain: 25_000, frozen: 60_000 }
-/** What was begun before a node was seen to fail may still land, ms. */
-const UNDER_WAY_MS = 1_000
 const REST_MS = 6_000
 /** A tunnel that its engines called dead, and of which none is left, is tried again so much later, ms. */
 const RETRY_MS = 62_000
@@ -140,6 +138,7 @@ async function play(world: World, course: Course): Promise<void> {
   const down = new Set<Letter>()
   for (const { node, what } of course.order) {
     say('world', `*** ${node} ${what}`)
+    const from = docker.history.length
     const failure: Failure = FAILURES[course.kinds[node]]
     if (what === 'fails') failure.begin(world, NAMES[node])
     else failure.end(world, NAMES[node])
@@ -149,9 +148,7 @@ async function play(world: World, course: Course): Promise<void> {
       await clock.advance(QUICK_MS)
       continue
     }
-    await clock.advance(UNDER_WAY_MS)
-    const from = docker.history.length
-    await clock.runUntil(() => judge.violations.length > 0, slowMs - UNDER_WAY_MS)
+    await clock.runUntil(() => judge.violations.length > 0, slowMs)
     if (down.size < 2) continue
     judgeIdleness(world, course, from)
     await tellsOfOutage(world, course)
