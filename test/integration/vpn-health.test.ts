@@ -1,64 +1,95 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EngineView, VpnView } from '../../src/api/view.ts'
-import { makeRig, type Rig, tunnelled } from '../harness/acefleet.ts'
+import { makeRig, type Rig, type SpecBody, tunnelled } from '../harness/acefleet.ts'
 import { findEngine } from '../harness/standins.ts'
 import { startWitness, type Witness } from '../harness/witness.ts'
-
-let rig: Rig
-let witness: Witness
-
-beforeAll(async () => {
-  rig = await makeRig()
-  const { docker, instance, fleet } = rig
-  witness = await startWitness(docker, { instance, fleet, scope: 'fleet', isTunnelled: true })
-  await rig.addNode('a')
-  await rig.addNode('b')
-  await rig.edit(tunnelled(rig, { replicas: 4 }))
-  await rig.start()
-})
-
-afterAll(async () => {
-  await witness?.[Symbol.asyncDispose]()
-  await rig?.[Symbol.asyncDispose]()
-})
 
 /** A VPN server that goes away while Gluetun, for ten minutes, sees nothing of it. */
 const FROZEN = { healthyForMs: 600_000, loopMs: 6_000 }
 
-async function freeze(...letters: readonly string[]): Promise<void> {
-  for (const letter of letters) await rig.nodes[letter]?.set({ frozen: FROZEN })
+/** A fleet, its two nodes and its witness, of which each test has its own: all wait for minutes, so they do at once. */
+interface Stage {
+  readonly rig: Rig
+  readonly witness: Witness
+  vpn(letter: string): Promise<VpnView | undefined>
+  /** Waits until nodes are, by their letters, what they should be. */
+  judged(wanted: Readonly<Record<string, string>>): Promise<unknown>
+  freeze(...letters: readonly string[]): Promise<void>
+  thaw(...letters: readonly string[]): Promise<void>
+  on(engines: readonly EngineView[], letter: string): readonly EngineView[]
+  end(): Promise<void>
 }
 
-async function thaw(...letters: readonly string[]): Promise<void> {
-  for (const letter of letters) await rig.nodes[letter]?.set({ frozen: null })
-}
-
-async function vpn(letter: string): Promise<VpnView | undefined> {
-  return (await rig.vpns()).find(({ name }) => name === rig.nodeName(letter))
-}
-
-/** Waits until nodes are, by their letters, what they should be. */
-function judged(wanted: Readonly<Record<string, string>>): Promise<unknown> {
-  return rig.until(`nodes are judged ${JSON.stringify(wanted)}`, async () => {
-    for (const [letter, state] of Object.entries(wanted)) {
-      const view = await vpn(letter)
-      if (`${view?.state} ${view?.reason}` !== state)
-        throw new Error(`${letter} is ${view?.state}: ${view?.reason}, ${view?.message}`)
-    }
-    return true
+async function makeStage(): Promise<Stage> {
+  const rig = await makeRig()
+  const { docker, instance, fleet } = rig
+  const witness = await startWitness(docker, {
+    ...{ instance, fleet, scope: 'fleet', isTunnelled: true },
   })
+  await Promise.all([rig.addNode('a'), rig.addNode('b')])
+  const vpn = async (letter: string) =>
+    (await rig.vpns()).find(({ name }) => name === rig.nodeName(letter))
+  const freeze = async (letters: readonly string[], frozen: typeof FROZEN | null) => {
+    for (const letter of letters) await rig.nodes[letter]?.set({ frozen })
+  }
+  return {
+    rig,
+    witness,
+    vpn,
+    judged: (wanted) =>
+      rig.until(`nodes are judged ${JSON.stringify(wanted)}`, async () => {
+        for (const [letter, state] of Object.entries(wanted)) {
+          const view = await vpn(letter)
+          if (`${view?.state} ${view?.reason}` !== state)
+            throw new Error(`${letter} is ${view?.state}: ${view?.reason}, ${view?.message}`)
+        }
+        return true
+      }),
+    freeze: (...letters) => freeze(letters, FROZEN),
+    thaw: (...letters) => freeze(letters, null),
+    on: (engines, letter) => engines.filter((engine) => engine.vpn === rig.nodeName(letter)),
+    async end() {
+      await witness[Symbol.asyncDispose]()
+      await rig[Symbol.asyncDispose]()
+    },
+  }
 }
 
-const on = (engines: readonly EngineView[], letter: string) =>
-  engines.filter((engine) => engine.vpn === rig.nodeName(letter))
+const stages: Stage[] = []
+
+beforeAll(async () => {
+  // One after the other: the first builds the images.
+  for (let i = 0; i < 4; i++) stages.push(await makeStage())
+})
+
+afterAll(async () => {
+  await Promise.all(stages.map((stage) => stage.end()))
+})
+
+/** The stage of a test, with its fleet on it. */
+async function stage(index: number, replicas: number, more: SpecBody = {}): Promise<Stage> {
+  const found = stages[index]
+  if (found === undefined) throw new Error(`no stage ${index}`)
+  const { vpn, ...rest } = tunnelled(found.rig, { replicas })
+  await found.rig.edit({ ...rest, vpn: { ...(vpn as object), ...more } })
+  await found.rig.start()
+  return found
+}
 
 const idsOf = (engines: readonly EngineView[]) =>
   engines.map(({ containerId }) => containerId).toSorted()
 
-describe('tunnels that look healthy and carry nothing', () => {
+async function unbroken({ witness }: Stage): Promise<void> {
+  await witness.caughtUp()
+  expect(witness.violations).toEqual([])
+}
+
+describe.concurrent('tunnels that look healthy and carry nothing', () => {
   test('on all nodes at once are the Internet, so nothing is moved or stopped (I9)', async () => {
-    const before = await rig.converged(4)
+    const all = await stage(0, 2)
+    const { rig, judged, freeze, thaw } = all
+    const before = await rig.converged(2)
     await freeze('a', 'b')
     await judged({ a: 'degraded EnginesOffline', b: 'degraded EnginesOffline' })
     expect(await rig.nodes.a?.state()).toMatchObject({ status: 'running', healthy: true })
@@ -68,10 +99,14 @@ describe('tunnels that look healthy and carry nothing', () => {
     expect(idsOf(await rig.engines())).toEqual(idsOf(before))
     await thaw('a', 'b')
     await judged({ a: 'up VpnRunning', b: 'up VpnRunning' })
-    expect(idsOf(await rig.converged(4))).toEqual(idsOf(before))
+    expect(idsOf(await rig.converged(2))).toEqual(idsOf(before))
+    await unbroken(all)
   })
 
-  test('on one node are found out by its engines, which move, and come back when it is tried again (I1, I10, L1)', async () => {
+  test('on one node are found out by its engines, which move, and come back with the VPN server (I1, I10, L1)', async () => {
+    const all = await stage(1, 4)
+    const { rig, judged, freeze, thaw, on } = all
+    await rig.converged(4)
     await freeze('a')
     await judged({ a: 'degraded EnginesOffline' })
     await judged({ a: 'down TunnelDead', b: 'up VpnRunning' })
@@ -85,30 +120,39 @@ describe('tunnels that look healthy and carry nothing', () => {
     const reasons = (await rig.events()).map(({ reason }) => reason)
     expect(reasons).toEqual(expect.arrayContaining(['VpnDegraded', 'VpnDown', 'EngineFailed']))
 
+    // Gluetun finds out in its own time, and restarts its VPN.
     await thaw('a')
+    await rig.nodes.a?.reconnect()
     await judged({ a: 'up VpnRunning' })
     await rig.until('engines are on both nodes again', async () => {
       const engines = await rig.engines()
       const ready = (letter: string) => on(engines, letter).filter((each) => each.ready).length
       return ready('a') === 2 && ready('b') === 2
     })
-    await witness.caughtUp()
-    expect(witness.violations).toEqual([])
+    await unbroken(all)
   })
 })
 
-describe('engines whose VPN reconnects inside its container', () => {
-  test('stay when they are connected again; one that is not after a minute is replaced (I5)', async () => {
+/** One engine on node a that finds its network no more, and all of them after a's VPN reconnected inside its container. */
+async function leaveBehind({ rig, on, vpn }: Stage, before: readonly EngineView[]) {
+  const stray = on(before, 'a').find(({ forwarded }) => !forwarded)
+  const engine = await findEngine(rig.docker, stray?.containerId ?? '')
+  await engine.setMode({ mode: 'disconnected' })
+  await rig.nodes.a?.set({ nextPublicIp: '198.51.100.200' })
+  await rig.nodes.a?.reconnect()
+  await rig.until('the new address is known', async () => {
+    const view = await vpn('a')
+    return view?.state === 'up' && view.publicIp === '198.51.100.200'
+  })
+  return stray
+}
+
+describe.concurrent('engines whose VPN reconnects inside its container', () => {
+  test('auto: stay when they are connected again; one that is not after a minute is replaced (I5)', async () => {
+    const all = await stage(2, 4, { restartEnginesOnReconnect: 'auto' })
+    const { rig } = all
     const before = await rig.converged(4)
-    const stray = on(before, 'a').find(({ forwarded }) => !forwarded)
-    const engine = await findEngine(rig.docker, stray?.containerId ?? '')
-    await engine.setMode({ mode: 'disconnected' })
-    await rig.nodes.a?.set({ nextPublicIp: '198.51.100.200' })
-    await rig.nodes.a?.reconnect()
-    await rig.until('the new address is known', async () => {
-      const view = await vpn('a')
-      return view?.state === 'up' && view.publicIp === '198.51.100.200'
-    })
+    const stray = await leaveBehind(all, before)
     await rig.until('the one that stayed behind is replaced', async () => {
       const engines = await rig.converged(4)
       return engines.every(({ containerId }) => containerId !== stray?.containerId)
@@ -118,7 +162,27 @@ describe('engines whose VPN reconnects inside its container', () => {
     const told = (await rig.events()).filter(({ reason }) => reason === 'EngineDraining')
     const about = told.map(({ message }) => message).join('\n')
     expect(about).toContain('reaches nothing since the VPN')
-    await witness.caughtUp()
-    expect(witness.violations).toEqual([])
+    await unbroken(all)
+  })
+
+  test('never: stay, connected or not; always: are replaced in order, all of them (I5)', async () => {
+    const all = await stage(3, 4, { restartEnginesOnReconnect: 'never' })
+    const { rig, on } = all
+    const before = await rig.converged(4)
+    await leaveBehind(all, before)
+    // Longer than the minute after which `auto` would have acted.
+    await sleep(70_000)
+    expect(idsOf(await rig.converged(4))).toEqual(idsOf(before))
+
+    const { vpn, ...rest } = tunnelled(rig, { replicas: 4 })
+    const always = { ...(vpn as object), restartEnginesOnReconnect: 'always' }
+    await rig.edit({ ...rest, vpn: always })
+    await rig.until('all engines behind the VPN that reconnected are new', async () => {
+      const engines = await rig.converged(4)
+      const ids = idsOf(on(before, 'a'))
+      return engines.every(({ containerId }) => !ids.includes(containerId))
+    })
+    expect(idsOf(await rig.engines())).toEqual(expect.arrayContaining(idsOf(on(before, 'b'))))
+    await unbroken(all)
   })
 })
