@@ -16,4 +16,6 @@ export interface Bug {
   readonly ports?: (ports: Ports, random: Random) => Ports
   /** In the store itself. */
   readonly store?: (store: Store) => Store
+  /** Controllers take the store's instants as they are told, whatever clocks were set to. */
+  readonly trustsWallClocks?: boolean
 }

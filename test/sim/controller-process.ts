@@ -1,9 +1,11 @@
 import { type Fleets, makeFleets } from '../../src/control/fleets.ts'
 import type { Docker } from '../../src/docker/port.ts'
 import type { DesiredFleet } from '../../src/spec/decision.ts'
+import { makeSteadyMemory } from '../../src/store/redis/steady-memory.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { NewFleetEvent } from '../../src/telemetry/event.ts'
 import { makeLogger } from '../../src/telemetry/log.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import type { Bug } from './bug.ts'
 import type { EngineWorld } from './engine-world.ts'
 import type { FakeDocker } from './fake-docker.ts'
@@ -39,6 +41,8 @@ export interface ControllerRun {
   readonly process: SimProcess
   /** Unix ms at which the latest list that it got was asked for; -Infinity before the first. */
   readonly listedAt: () => number
+  /** Unix ms at which it first heard what the store remembers; Infinity before. */
+  readonly knowsSince: () => number
   rule(desired: DesiredFleet): void
   wake(fleet: string): void
   kill(): void
@@ -61,6 +65,34 @@ function withListTimes(docker: Docker, clock: VirtualClock) {
   return { docker: watched, listedAt: () => listedAt }
 }
 
+/** As the store on Redis is made; a file that one process has needs none of it. */
+function steadied(store: Store, clock: Clock): Store {
+  const steady = makeSteadyMemory(clock)
+  const own: Partial<Store> = {
+    readFleet: (fleet, nowMs) => steady.readFleet(fleet, () => store.readFleet(fleet, nowMs)),
+    mark: (fleet, mark) => steady.mark(fleet, mark, () => store.mark(fleet, mark)),
+  }
+  return new Proxy(store, {
+    get: (target, name) => Reflect.get(own, name) ?? Reflect.get(target, name),
+  })
+}
+
+/** Notes when a process first heard what the store remembers. */
+function withFirstHearing(store: Store, clock: VirtualClock) {
+  let knowsSince = Infinity
+  const readFleet: Store['readFleet'] = async (...args) => {
+    const memory = await store.readFleet(...args)
+    knowsSince = Math.min(knowsSince, clock.now())
+    return memory
+  }
+  return {
+    store: new Proxy(store, {
+      get: (target, name) => (name === 'readFleet' ? readFleet : Reflect.get(target, name)),
+    }),
+    knowsSince: () => knowsSince,
+  }
+}
+
 function describe({ reason, message }: NewFleetEvent): string {
   return `· ${reason}: ${message.split('\n')[0]}`
 }
@@ -70,7 +102,12 @@ export function startController(parts: ControllerParts, name: string): Controlle
   const { clock, vpns, engines, say, bug } = parts
   const process = clock.process(name)
   const random = parts.random.fork(name)
-  const own = storeClient(parts.store, process, parts.storeHooks)
+  const isAlone = parts.leases.servers.length === 0
+  // Whoever runs alone goes by the same clock as its store.
+  if (isAlone) process.wallAheadMs = parts.storeHooks.server.aheadMs
+  const client = storeClient(parts.store, process, parts.storeHooks)
+  const heard = withFirstHearing(client, clock)
+  const own = isAlone || bug?.trustsWallClocks ? heard.store : steadied(heard.store, process.clock)
   const watched = withListTimes(parts.docker.client(process), clock)
   const { listedAt } = watched
   const sound = { docker: watched.docker, store: own, leases: parts.leases.source(process) }
@@ -88,7 +125,6 @@ export function startController(parts: ControllerParts, name: string): Controlle
     },
   })
   let reconciles = 0
-  const isAlone = parts.leases.servers.length === 0
   const { replicas, peers } = makeNeighbours({
     ...{ store, clock: process.clock, log, holder: name },
     fleets: () => fleets,
@@ -124,6 +160,7 @@ export function startController(parts: ControllerParts, name: string): Controlle
   return {
     process,
     listedAt,
+    knowsSince: heard.knowsSince,
     rule: (desired) => guard(fleets.rule([desired])),
     wake: (fleet) => fleets.wake(fleet),
     kill: () => process.kill(),

@@ -8,12 +8,17 @@ import { isAlive } from './world-container.ts'
 /** Bytes that flowed this recently keep an engine alive whose API fails (DESIGN: 15 s, less a renewal's delay). */
 const FLOWING_MS = 8_000
 
+/** By so much a process may be mistaken about how long ago another one's mark was written, ms: clocks are set by less, unseen. */
+const MISTAKEN_MS = 1_000
+
+const spanOf = ({ at, deadlineAt }: Mark) => deadlineAt - at
+
 /** Judges how engines come to their end. */
 export interface EndsJudge {
   onStopCall(call: Call): void
   onRemoveCall(call: Call): void
   /** A mark as it stands after a write. */
-  onMark(mark: Mark, by: string): void
+  onMark(mark: Mark, by: string, askedAt: number): void
   onForget(id: ContainerId, by: string): void
   /** The store remembers no more than this. */
   onOblivion(remaining: ReadonlyMap<ContainerId, Mark>): void
@@ -21,8 +26,8 @@ export interface EndsJudge {
 
 export function judgeEnds(truth: Truth, violate: Violate): EndsJudge {
   const { marks, written } = truth
-  /** By when a drain may be cut short, as its first mark promised; a stop's own mark says `now`. */
-  const drainedBy = new Map<ContainerId, number>()
+  /** Drains, since when, and how long their marks promised; a stop's own mark says `now`. */
+  const drains = new Map<ContainerId, { readonly since: number; readonly spanMs: number }>()
 
   /** I7: every stop and remove follows a mark on that id that decides it. Answers what is about to end. */
   function judgeMarked(call: Call): { container: WorldContainer; mark: Mark } | undefined {
@@ -41,16 +46,19 @@ export function judgeEnds(truth: Truth, violate: Violate): EndsJudge {
   function judgeHardened(mark: Mark, before: Mark | undefined, by: string): void {
     if (before?.kind === 'failed' && mark.kind !== 'failed')
       violate('I7', `${by} softened the mark on ${short(mark.containerId)}`)
-    if (before !== undefined && mark.deadlineAt > before.deadlineAt)
+    // By how long after the marking it is: the store's clock may have been set.
+    if (before !== undefined && spanOf(mark) > spanOf(before))
       violate('I7', `${by} put off the deadline of ${short(mark.containerId)}`)
   }
 
   /** I5: a drain has its whole timeout, by a spec that ruled when it began. */
-  function judgeDrain(mark: Mark, isNew: boolean, container: WorldContainer): void {
-    drainedBy.set(mark.containerId, mark.deadlineAt)
+  function judgeDrain(mark: Mark, since: number, isNew: boolean, container: WorldContainer): void {
+    const spanMs = spanOf(mark)
+    const begun = isNew ? since : (drains.get(mark.containerId)?.since ?? since)
+    drains.set(mark.containerId, { since: begun, spanMs })
     const least = Math.min(...truth.specsWithin(KNOWN_MS).map((f) => f.update.drainTimeoutMs))
     const sessions = truth.viewers.on(mark.containerId)
-    if (isNew && sessions.length > 0 && mark.deadlineAt < truth.now + least - KNOWN_MS)
+    if (isNew && sessions.length > 0 && spanMs < least)
       violate('I5', `${container.name} was given less than its drain timeout`)
   }
 
@@ -74,11 +82,13 @@ export function judgeEnds(truth: Truth, violate: Violate): EndsJudge {
       const { container, mark } = judgeMarked(call) ?? {}
       if (container === undefined || !isAlive(container) || mark?.kind === 'failed') return
       const sessions = truth.viewers.on(container.id)
-      if (sessions.length > 0 && truth.now < (drainedBy.get(container.id) ?? Infinity))
+      const { since, spanMs } = drains.get(container.id) ?? { since: Infinity, spanMs: 0 }
+      const isEarly = truth.now < since + spanMs - MISTAKEN_MS && !truth.isMisled(call.by, since)
+      if (sessions.length > 0 && isEarly)
         violate('I5', `${call.by} stops ${container.name}, which has ${sessions.length} streams`)
     },
     onRemoveCall: (call) => void judgeMarked(call),
-    onMark(mark, by) {
+    onMark(mark, by, askedAt) {
       const before = marks.get(mark.containerId)
       marks.set(mark.containerId, mark)
       written.set(mark.containerId, mark)
@@ -87,7 +97,7 @@ export function judgeEnds(truth: Truth, violate: Violate): EndsJudge {
       if (container === undefined || !isAlive(container)) return
       if (!isOurs(container, truth.fleet.name)) return
       if (mark.kind === 'draining' && mark.stopAt === undefined)
-        judgeDrain(mark, before === undefined, container)
+        judgeDrain(mark, askedAt, before === undefined, container)
       const isNewlyFailed = mark.kind === 'failed' && before?.kind !== 'failed'
       if (isNewlyFailed && !truth.isOutside(container)) judgeFailed(mark, by, container)
     },

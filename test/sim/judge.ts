@@ -85,7 +85,7 @@ export class Judge {
     if (verb === 'start') this.#creations.onStart(effect)
   }
 
-  onStoreWrite({ method, args, by, isWrite }: StoreCall, result: unknown): void {
+  onStoreWrite({ method, args, by, isWrite, askedAt }: StoreCall, result: unknown): void {
     if (isWrite && method !== 'publish') this.writes.push(method)
     if (method === 'openTerm') {
       this.#judgeEpoch(result as number, by, true)
@@ -94,7 +94,7 @@ export class Judge {
     const epoch = method === 'mark' ? (args[1] as Mark).epoch : args[1]
     if (WITH_EPOCH.has(method)) this.#judgeEpoch(epoch as number, by, false)
     if (method === 'publish') this.#judgeStatus(args[2] as FleetStatus, by)
-    if (method === 'mark') this.#ends.onMark(result as Mark, by)
+    if (method === 'mark') this.#ends.onMark(result as Mark, by, askedAt)
     if (method === 'forget') this.#ends.onForget(args[2] as ContainerId, by)
   }
 

@@ -4,7 +4,7 @@ import { LEASE_MISADVENTURES, mendLeases } from './lease-misadventures.ts'
 import { later, type Misadventure, onController } from './misadventure.ts'
 import { PEERS } from './network.ts'
 import { editFleet } from './sim-fleet.ts'
-import { STORE_MISADVENTURES } from './store-misadventures.ts'
+import { drawStep, STORE_MISADVENTURES, setHostClock } from './store-misadventures.ts'
 import { isOurs } from './truth.ts'
 import type { World } from './world.ts'
 import { isAlive } from './world-container.ts'
@@ -22,8 +22,6 @@ function someNode(world: World): string | undefined {
   const names = world.fleet().vpn.nodes.map(({ name }) => name)
   return names.length === 0 ? undefined : world.random.pick(names)
 }
-
-const HOUR_MS = 3_600_000
 
 const exists = (world: World, name: string) => world.docker.world().some((c) => c.name === name)
 
@@ -186,13 +184,12 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
     process.pause()
     later(world, [100, 20_000], () => process.resume(world.random.pick(['io', 'timers'])))
   }),
-  'clock is stepped': onController((world, { process }) => {
-    const { leases, random, say } = world
-    if (leases.servers.length === 0) return
-    const ms = random.pick([-1, 1]) * random.int(0, random.pick([2_000, HOUR_MS]))
+  'clock is set': onController((world, { process }) => {
+    if (world.leases.servers.length === 0) return setHostClock(world, drawStep(world))
+    const ms = drawStep(world)
     process.wallAheadMs += ms
     world.steppedMs += Math.abs(ms)
-    say(process.name, `has its clock ${process.wallAheadMs} ms ahead`)
+    world.say(process.name, `has its clock ${process.wallAheadMs} ms ahead`)
   }),
   'docker hangs for one': onController((world, { process: { name } }) => {
     world.say(name, 'gets no answer of the daemon')

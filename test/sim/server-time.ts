@@ -51,7 +51,12 @@ const ARGUMENTS: Readonly<
     1,
     (wanted, shift) => {
       const reservation = wanted as Reservation
-      return { ...reservation, expiresAt: shift(reservation.expiresAt) }
+      const { expiresAt, lastBytesAt } = reservation
+      return {
+        ...reservation,
+        expiresAt: shift(expiresAt),
+        lastBytesAt: lastBytesAt === 0 ? 0 : shift(lastBytesAt),
+      }
     },
   ],
 }

@@ -44,6 +44,8 @@ export interface StoreCall {
   readonly args: readonly unknown[]
   readonly by: string
   readonly isWrite: boolean
+  /** When its sender made it, world's Unix ms. */
+  readonly askedAt: number
 }
 
 export interface StoreHooks {
@@ -54,11 +56,13 @@ export interface StoreHooks {
   /** ms on the way there, and as long back. */
   latencyMs(): number
   readonly clock: Clock
-  readonly server: Pick<StoreWorld, 'state' | 'whenUp'>
+  readonly server: Pick<StoreWorld, 'state' | 'whenUp' | 'aheadMs'>
 }
 
 /** A client gives up on an answer then, ms. */
 const LIMIT_MS = 1_000
+/** So often a client compares its clock with the server's; and at once when its own was set, ms. */
+const COMPARE_MS = 10_000
 
 type AnyMethod = (...args: unknown[]) => Promise<unknown>
 
@@ -77,11 +81,19 @@ export function storeClient(
   const travel = async (ms: number) => {
     if (ms > 0) await clock.sleep(ms)
   }
+  let compared = { at: -Infinity, ownMs: 0, serverMs: 0 }
+  const skewMs = () => {
+    const [at, ownMs] = [clock.monotonic(), process.wallAheadMs]
+    if (at - compared.at >= COMPARE_MS || ownMs !== compared.ownMs)
+      compared = { at, ownMs, serverMs: server.aheadMs }
+    return ownMs - compared.serverMs
+  }
   const call = async (method: Method, args: readonly unknown[]): Promise<unknown> => {
     if (process.state === 'dead') return await never
-    const time = serverTime(process.wallAheadMs)
+    const time = serverTime(skewMs())
+    const askedAt = clock.now()
     const sent = time.sent(method, args)
-    const about = { method, args: sent, by: process.name, isWrite: WRITES.has(method) }
+    const about = { method, args: sent, by: process.name, isWrite: WRITES.has(method), askedAt }
     const fate = before(about)
     if (fate === 'diesBefore') return await never
     if (fate === 'stalls') await whenRunning(process)

@@ -49,7 +49,9 @@ function fill(database: Database, copy: Copy): void {
 export type StoreState = 'up' | 'refuses' | 'frozen'
 
 export interface StoreWorldParts {
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  /** Whether it is the one process's file, which goes by that process's clock. */
+  readonly isFile: boolean
   readonly onState: (state: StoreState) => void
   /** It has begun another incarnation. */
   readonly onOblivion: () => void
@@ -57,7 +59,7 @@ export interface StoreWorldParts {
 
 /**
  * The one store of a world, as a server that may be restarted empty, flushed, or replaced by a copy that misses the last
- * writes: then it begins another incarnation, and its clients go on against that.
+ * writes: then it begins another incarnation, and its clients go on against that. Its times are those of its own clock.
  */
 export class StoreWorld implements AsyncDisposable {
   readonly #parts: StoreWorldParts
@@ -67,6 +69,7 @@ export class StoreWorld implements AsyncDisposable {
   #database: Database
   #current: Store
   #incarnation = 0
+  #aheadMs = 0
   /** Who announced what, and when: an embedded store has one user only, and keeps nothing of it. */
   readonly #replicas = new Map<string, { readonly replica: Replica; readonly at: number }>()
   /** Whatever is the store now. */
@@ -75,11 +78,47 @@ export class StoreWorld implements AsyncDisposable {
   constructor(parts: StoreWorldParts) {
     this.#parts = parts
     // It has been there for long: claims are settled.
-    this.#database = this.#open(parts.clock.now() - RESERVATION_TTL_MS)
-    this.#current = embeddedStore(this.#database)
+    this.#database = this.#open(this.now() - RESERVATION_TTL_MS)
+    this.#current = this.#begin()
+    const own: Partial<Store> = {
+      announce: this.#announce,
+      readFleet: (fleet) => this.#current.readFleet(fleet, this.now()),
+      reserve: (fleet, wanted, maxStreams) =>
+        this.#current.reserve(fleet, wanted, maxStreams, this.now()),
+    }
     this.store = new Proxy(this.#current, {
-      get: (_, name) => (name === 'announce' ? this.#announce : Reflect.get(this.#current, name)),
+      get: (_, name) => Reflect.get(own, name) ?? Reflect.get(this.#current, name),
     })
+  }
+
+  /** Unix ms by its own clock. */
+  now(): number {
+    return this.#parts.clock.now() + this.#aheadMs
+  }
+
+  /** How far its clock is ahead of the world's, ms. */
+  get aheadMs(): number {
+    return this.#aheadMs
+  }
+
+  /** Its clock is set. To a server a leap looks as if nobody had been heard for so long, as on Redis. */
+  setClock(byMs: number): void {
+    this.#aheadMs += byMs
+    if (this.#parts.isFile) return
+    const seemsSilent = byMs > SILENCE_MS
+    this.#database.write('volatile', (sql) =>
+      sql.run(
+        'UPDATE meta SET born_at = ?1 WHERE ?2 OR born_at > ?1',
+        this.now(),
+        Number(seemsSilent),
+      ),
+    )
+  }
+
+  #begin(): Store {
+    const { isFile, clock } = this.#parts
+    const own = { now: () => this.now(), monotonic: () => clock.monotonic() }
+    return embeddedStore(this.#database, isFile ? own : undefined)
   }
 
   get state(): StoreState {
@@ -112,7 +151,7 @@ export class StoreWorld implements AsyncDisposable {
     const silentMs = now - (this.#silentSince ?? now)
     this.#silentSince = undefined
     if (silentMs > SILENCE_MS)
-      this.#database.write('volatile', (sql) => sql.run('UPDATE meta SET born_at = ?', now))
+      this.#database.write('volatile', (sql) => sql.run('UPDATE meta SET born_at = ?', this.now()))
   }
 
   /** Resolves when it can carry something out. */
@@ -122,7 +161,7 @@ export class StoreWorld implements AsyncDisposable {
   }
 
   marks(fleet: string): ReadonlyMap<ContainerId, Mark> {
-    return this.#database.read((sql) => readFleet(sql, fleet, this.#parts.clock.now())).marks
+    return this.#database.read((sql) => readFleet(sql, fleet, this.now())).marks
   }
 
   copy(): Copy {
@@ -134,10 +173,10 @@ export class StoreWorld implements AsyncDisposable {
   /** It goes on as another incarnation that remembers no more than this. */
   become(copy: Copy): void {
     this.#database[Symbol.dispose]()
-    this.#database = this.#open(this.#parts.clock.now())
+    this.#database = this.#open(this.now())
     fill(this.#database, copy)
     this.#replicas.clear()
-    this.#current = embeddedStore(this.#database)
+    this.#current = this.#begin()
     this.#parts.onOblivion()
   }
 

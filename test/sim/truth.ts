@@ -59,6 +59,8 @@ export class Truth {
   readonly #born = new Map<ContainerId, { readonly at: number; readonly by: string }>()
   readonly #lastHungAt = new Map<ContainerId, number>()
   #wayBackAt = -Infinity
+  /** Unix ms at which the clock was set that the store goes by. */
+  readonly #clockSetAt: number[] = []
   /** What stands in the store. Owned by the judge of ends. */
   readonly marks = new Map<ContainerId, Mark>()
   /** The last that was ever written on each, be it that the store has forgotten. Owned by the judge of ends. */
@@ -105,6 +107,16 @@ export class Truth {
   /** An engine that hung answers again. */
   onWake(id: ContainerId): void {
     this.#lastHungAt.set(id, this.now)
+  }
+
+  onClockSet(): void {
+    this.#clockSetAt.push(this.now)
+  }
+
+  /** Whether a process first looked into the store when its clock had been set since, and so could not know how long ago that was. */
+  isMisled(by: string, since: number): boolean {
+    const knowsSince = this.runOf(by)?.knowsSince() ?? Infinity
+    return this.#clockSetAt.some((at) => at >= since && at <= knowsSince)
   }
 
   /** The way to all engines is back. */

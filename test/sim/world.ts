@@ -12,6 +12,7 @@ import { CALM, delayOf, type Fate } from './fate.ts'
 import { Judge } from './judge.ts'
 import { type LeaseWorld, lockedLeases, servedLeases } from './lease-world.ts'
 import { ownerOf } from './namespaces.ts'
+import { nearStore } from './near-store.ts'
 import { Network } from './network.ts'
 import type { Random } from './random.ts'
 import { IMAGES } from './sim-fleet.ts'
@@ -83,6 +84,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
   const docker = makeFakeDocker({ clock, random: random.fork('docker'), ...IMAGES_OF_WORLD })
   const memory = new StoreWorld({
     clock,
+    isFile: parts.leaseServers === 0,
     onState: (state) => {
       if (state === 'up') viewers.storeReturned()
       else viewers.storeLeft()
@@ -93,7 +95,8 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       judge.onOblivion(memory.marks(parts.fleet.name))
     },
   })
-  const store = bug?.store?.(memory.store) ?? memory.store
+  const server = bug?.store?.(memory.store) ?? memory.store
+  const store = nearStore(server, memory)
   const network = new Network()
   const runs = new Map<string, ControllerRun>()
   const runOf = (process: string) => runs.get(process)
@@ -219,7 +222,7 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
         {
           clock,
           docker,
-          store,
+          store: server,
           storeHooks,
           leases,
           vpns,
