@@ -140,12 +140,16 @@ describe('reads', () => {
         expiresAt: fixture.clock.now() + 10_000,
         lastBytesAt: 0,
         relay: '',
+        stat: { peers: 7, downBytesPerS: 500_000, upBytesPerS: 20_000 },
       },
       2,
       fixture.clock.now(),
     )
     const { body } = await fixture.get('/v1/streams')
-    expect(body.items).toMatchObject([{ engine: 'demo.2', active: 1, pending: 0 }])
+    const stat = { peers: 7, downBytesPerS: 500_000, upBytesPerS: 20_000 }
+    expect(body.items).toMatchObject([{ engine: 'demo.2', active: 1, pending: 0, ...stat }])
+    const { body: fleet } = await fixture.get('/v1/fleets/demo')
+    expect(fleet.p2p).toEqual({ forwarded: null, others: { engines: 1, ...stat } })
   })
 
   it.each([

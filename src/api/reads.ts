@@ -3,6 +3,7 @@ import { type Catalog, readCatalog, requireEngine, requireFleet, requireVpn } fr
 import type { Controller } from './controller.ts'
 import { fleetView, liveReplicaView } from './fleet-view.ts'
 import { forwardedChoiceView } from './forwarding-view.ts'
+import { p2pView } from './p2p-view.ts'
 import { Problem } from './problem.ts'
 import { fleetQuery, noQuery, readQuery } from './query.ts'
 import type { Reading, RememberedReads } from './remembered-reads.ts'
@@ -61,6 +62,7 @@ async function fleetDetail(question: Question, name: string): Promise<FleetDetai
     vpns: catalog.vpns
       .filter((each) => each.fleet === name)
       .map((each) => vpnView(name, each.item)),
+    p2p: p2pView(catalog.statuses.get(name)?.engines ?? [], memory.streams),
     forwarding: (catalog.statuses.get(name)?.forwarding ?? []).map(forwardedChoiceView),
   }
 }

@@ -4,6 +4,7 @@ import type { FleetEvent } from '../telemetry/event.ts'
 import type { Condition, ConditionType, EngineStatus, VpnStatus } from '../telemetry/status.ts'
 import type { ForwardedChoiceView } from './forwarding-view.ts'
 import { type IsoTime, isoTime } from './iso-time.ts'
+import type { P2pView } from './p2p-view.ts'
 
 export interface ConditionView {
   readonly type: ConditionType
@@ -90,6 +91,10 @@ export interface StreamView {
   readonly active: number
   readonly pending: number
   readonly lastBytesAt: IsoTime | null
+  /** Of the sessions that tell, added up; null where none does. */
+  readonly peers: number | null
+  readonly downBytesPerS: number | null
+  readonly upBytesPerS: number | null
 }
 
 export interface EventView extends Omit<FleetEvent, 'at' | 'firstAt'> {
@@ -126,6 +131,7 @@ export interface FleetDetail extends FleetView {
   readonly vpns: readonly VpnView[]
   /** Of each forwarded place. */
   readonly forwarding: readonly ForwardedChoiceView[]
+  readonly p2p: P2pView
 }
 
 export interface EngineDetail extends EngineView {
@@ -192,6 +198,9 @@ export function streamView(fleet: string, engine: EngineStatus, load: StreamLoad
     active: load.active,
     pending: load.pending,
     lastBytesAt: isoTime(load.lastBytesAt),
+    peers: load.stat?.peers ?? null,
+    downBytesPerS: load.stat?.downBytesPerS ?? null,
+    upBytesPerS: load.stat?.upBytesPerS ?? null,
   }
 }
 

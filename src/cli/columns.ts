@@ -8,6 +8,7 @@ import type {
   VpnView,
 } from '../api/view.ts'
 import { ageOf, printSeconds } from './age.ts'
+import { speedText } from './p2p-text.ts'
 import type { Column } from './table.ts'
 
 function yesNo(value: boolean): string {
@@ -20,6 +21,10 @@ function countOf(some: number | null, all: number | null): string {
 
 function text(value: string | number | null): string {
   return value === null ? '' : String(value)
+}
+
+function speed(bytesPerS: number | null): string {
+  return bytesPerS === null ? '' : speedText(bytesPerS)
 }
 
 /** A fleet in a word or a few: what stands in its way, or that nothing does. */
@@ -95,6 +100,9 @@ export function streamColumns(now: number): readonly Column<StreamView>[] {
     { title: 'ACTIVE', cell: (stream) => text(stream.active), align: 'right' },
     { title: 'PENDING', cell: (stream) => text(stream.pending), align: 'right' },
     { title: 'LAST BYTES', cell: (stream) => ageOf(stream.lastBytesAt, now), ticks: true },
+    { title: 'PEERS', cell: (stream) => text(stream.peers), align: 'right', wide: true },
+    { title: 'DOWN', cell: (stream) => speed(stream.downBytesPerS), align: 'right', wide: true },
+    { title: 'UP', cell: (stream) => speed(stream.upBytesPerS), align: 'right', wide: true },
     { title: 'CONTAINER', cell: (stream) => stream.containerId.slice(0, 12), wide: true },
   ]
 }

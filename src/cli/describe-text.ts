@@ -21,6 +21,7 @@ import {
   vpnColumns,
 } from './columns.ts'
 import { choiceText } from './forwarding-text.ts'
+import { p2pText } from './p2p-text.ts'
 import { type Column, printTable, shownColumns } from './table.ts'
 import { oneLine } from './text-width.ts'
 
@@ -104,6 +105,11 @@ function choiceFields(choices: readonly ForwardedChoiceView[], now: number): Fie
   return choices.map((choice): Field => ['Forwarded on', choiceText(choice, now)])
 }
 
+function p2pFields({ p2p }: FleetDetail): Field[] {
+  const text = p2pText(p2p)
+  return text === null ? [] : [['P2P quality', text]]
+}
+
 /** All that is known of a fleet. */
 export function describeFleet(
   fleet: FleetDetail,
@@ -120,6 +126,7 @@ export function describeFleet(
       ['Updated', fleet.updated],
       ['Forwarded', fleet.forwarded],
       ...choiceFields(fleet.forwarding, now),
+      ...p2pFields(fleet),
       ['Generation', fleet.generation],
       ['Spec hash', fleet.specHash],
       ['Document', documentText(fleet)],

@@ -43,6 +43,14 @@ const streamLoadSchema = z.object({
   active: z.number(),
   pending: z.number(),
   lastBytesAt: z.number(),
+  stat: absent(
+    z.object({
+      sessions: z.number(),
+      peers: z.number(),
+      downBytesPerS: z.number(),
+      upBytesPerS: z.number(),
+    }),
+  ),
 })
 const rolloutSchema = z.object({
   specHash: z.string(),

@@ -5,6 +5,7 @@ import type { FleetStatus } from '../telemetry/status.ts'
 import type { Claim, ClaimAnswer, Identified } from './claim.ts'
 import type { Mark } from './mark.ts'
 import type { NodeNote } from './node-note.ts'
+import type { EngineStat, SessionStat } from './session-stat.ts'
 
 /** What is remembered of one engine container beside its labels. */
 export interface EngineNote {
@@ -27,6 +28,8 @@ export interface StreamLoad {
   readonly pending: number
   /** Unix ms at which bytes last flowed on any of its streams; 0 when none ever did. */
   readonly lastBytesAt: number
+  /** Of its P2P side; undefined while no session tells. */
+  readonly stat?: EngineStat | undefined
 }
 
 /** What a user asked of a running server. Carried out by whoever leads, and kept until it is taken back or done. */
@@ -104,6 +107,8 @@ export interface Reservation {
   readonly lastBytesAt: number
   /** Where other gateways reach the holder: the base of a URL; empty when nowhere. */
   readonly relay: string
+  /** What the engine last said of the session; a renewal without it tells nothing any more. */
+  readonly stat?: SessionStat | undefined
 }
 
 /** What came of reserving or renewing: see {@link Store.reserve}. */

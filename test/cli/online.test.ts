@@ -283,6 +283,42 @@ describe('describe', () => {
     expect(out).not.toContain('not mine')
   })
 
+  it('prints why the forwarded engine is where it is, and how it does beside the others', async () => {
+    const containerId = id('f')
+    const held = { slot: 'forwarded', node: 'gluetun-a', rule: 'preferred', held: true } as const
+    await fixture.publish(
+      status('demo', {
+        engines: [engine('demo.forwarded', { forwarded: true, containerId }), engine('demo.0')],
+        vpns: [vpn('gluetun-a', { portLosses: 3 })],
+        forwarding: [{ ...held, candidates: [] }],
+      }),
+    )
+    const now = fixture.clock.now()
+    await fixture.store.reserve(
+      'demo',
+      {
+        ...{ id: 'r', containerId, content: 'c', holder: 'h', state: 'active', relay: '' },
+        ...{ expiresAt: now + 10_000, lastBytesAt: now },
+        stat: { peers: 23, downBytesPerS: 512_000, upBytesPerS: 184_320 },
+      },
+      2,
+      now,
+    )
+    const fleet = await ask(['describe', 'fleet', 'demo'])
+    expect(fleet.out).toMatch(/^Forwarded on: +gluetun-a: preferred by spec$/m)
+    expect(fleet.out).toMatch(
+      /^P2P quality: +forwarded: 23 peers, 180 KiB\/s up, 500 KiB\/s down; others: unknown; per stream$/m,
+    )
+    const streams = await ask(['get', 'streams', '-o', 'wide'])
+    expect(streams.out).toMatch(/PEERS +DOWN +UP.*\n.* 23 +500 KiB\/s +180 KiB\/s /)
+    const forwarded = await ask(['describe', 'engine', 'demo.forwarded'])
+    expect(forwarded.out).toMatch(/^Forwarded on: +gluetun-a: preferred by spec$/m)
+    expect((await ask(['describe', 'engine', 'demo.0'])).out).not.toContain('Forwarded on')
+    const node = await ask(['describe', 'vpn', 'gluetun-a'])
+    expect(node.out).toMatch(/^Port losses: +3 in the last hour$/m)
+    expect((await ask(['get', 'vpns', '-o', 'wide'])).out).toMatch(/PORT LOSSES.*\n.* 3 /)
+  })
+
   it('prints what was asked of a node', async () => {
     await fixture.store.addRequest('demo', { kind: 'drainNode', node: 'gluetun-a' })
     const { out } = await ask(['describe', 'vpn', 'gluetun-a'])
@@ -321,6 +357,21 @@ describe('requests', () => {
     expect(await fixture.requestsOf('demo')).toHaveLength(1)
     await ask(['uncordon', 'gluetun-a'])
     expect(await fixture.requestsOf('demo')).toEqual([])
+  })
+
+  it('asks for the forwarded engine to move, and passes on why it cannot', async () => {
+    const moved = await ask(['forward', '--to', 'gluetun-a', '--fleet', 'demo'])
+    expect(moved.out).toContain('the forwarded engine of demo is to move to gluetun-a')
+    expect(moved.code).toBe(0)
+    expect(await fixture.requestsOf('demo')).toEqual([{ kind: 'forward', node: 'gluetun-a' }])
+    const { out } = await ask(['describe', 'fleet', 'demo'])
+    expect(out).toMatch(/^Requests: +forwarded engine to gluetun-a$/m)
+    const refused = await ask(['forward', '--to', 'gluetun-b'])
+    expect([refused.code, refused.out]).toEqual([1, ''])
+    expect(refused.err).toMatch(/^acefleet: VPN node "gluetun-b" is cordoned: acefleet uncordon/)
+    const aimless = await ask(['forward'])
+    expect(aimless.err).toContain("required option '--to <vpn>' not specified")
+    expect(aimless.code).not.toBe(0)
   })
 
   it('passes on why a fleet is not deleted, and deletes it when it may', async () => {

@@ -11,6 +11,7 @@ import {
 import { harden } from '../harden.ts'
 import type { Mark } from '../mark.ts'
 import { type NodeNote, parseNodeNote } from '../node-note.ts'
+import { addStat, type EngineStat, parseSessionStat } from '../session-stat.ts'
 import type { Backoff, FleetMemory, RolloutNote } from '../store.ts'
 import type { Sql } from './database.ts'
 
@@ -18,6 +19,8 @@ const metaSchema = z.object({ incarnation: z.string(), bornAt: z.number() })
 const slotSchema = z.object({ slot: z.string() })
 const nodeSchema = z.object({ node: z.string(), body: z.string() })
 const bodySchema = z.object({ body: z.string() })
+const statsSchema = z.object({ stats: z.string() })
+const statTextsSchema = z.array(z.string())
 const rolloutColumn = z.object({ rollout: z.string().nullable() }).optional()
 
 const MARK_COLUMNS = `container_id AS containerId, kind, reason, at, deadline_at AS deadlineAt,
@@ -73,15 +76,22 @@ function readStreams(sql: Sql, fleet: string, nowMs: number): FleetMemory['strea
     `SELECT traffic.container_id AS containerId,
        count(*) FILTER (WHERE state = 'active') AS active,
        count(*) FILTER (WHERE state = 'pending') AS pending,
-       last_bytes_at AS lastBytesAt
+       last_bytes_at AS lastBytesAt,
+       json_group_array(stat) FILTER (WHERE state = 'active' AND stat <> '') AS stats
      FROM traffic LEFT JOIN reservation ON reservation.fleet = traffic.fleet
        AND reservation.container_id = traffic.container_id AND expires_at > ?
      WHERE traffic.fleet = ? GROUP BY traffic.container_id ORDER BY traffic.container_id`,
     nowMs,
     fleet,
   )
-  const loads = rows.map(parseStreamLoad)
+  const loads = rows.map((row) => parseStreamLoad({ ...(row as object), stat: statOf(row) }))
   return new Map(loads.map(({ containerId, ...load }) => [containerId, load]))
+}
+
+function statOf(row: unknown): EngineStat | undefined {
+  const texts = statTextsSchema.parse(JSON.parse(statsSchema.parse(row).stats))
+  const stats = texts.map(parseSessionStat).filter((stat) => stat !== undefined)
+  return stats.reduce<EngineStat | undefined>(addStat, undefined)
 }
 
 /** The mark on a container, if there is one. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ContainerId } from '../../docker/port.ts'
 import type { PlayingSession } from '../claim.ts'
 import { LAPSED_KEPT_MS } from '../limits.ts'
+import { formatSessionStat } from '../session-stat.ts'
 import { RESERVATION_TTL_MS, type Reservation, type Reserved } from '../store.ts'
 import type { Sql } from './database.ts'
 import { findMark } from './memory.ts'
@@ -110,8 +111,8 @@ export function reserve(
 
 export function write(sql: Sql, fleet: string, wanted: Reservation, nowMs: number): void {
   sql.run(
-    `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at, relay)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at, relay, stat)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     fleet,
     wanted.id,
     wanted.containerId,
@@ -120,6 +121,7 @@ export function write(sql: Sql, fleet: string, wanted: Reservation, nowMs: numbe
     wanted.state,
     wanted.expiresAt,
     wanted.relay,
+    formatSessionStat(wanted.stat),
   )
   // What lies ahead was written before the clock was put back, while no process ran: it may have been just now.
   sql.run(

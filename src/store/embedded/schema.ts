@@ -121,4 +121,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (fleet, content)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE reservation ADD COLUMN stat TEXT NOT NULL DEFAULT '';
+  `,
 ]

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { LAPSED_KEPT_MS } from '../limits.ts'
+import { addStat, type EngineStat, formatSessionStat, parseSessionStat } from '../session-stat.ts'
 import { RESERVATION_TTL_MS, type Reservation, type Reserved } from '../store.ts'
 import type { Data } from './data.ts'
 import { type LuaPart, storeScript } from './script.ts'
 
 /*
  * A fleet's sessions; claims.ts has what they play. A *place* is `containerId/id`: what lapses can be cleared away by its name alone.
- *   sessions  hash: id -> {containerId, holder, content, state, relay}, of those that live and those that lapsed
+ *   sessions  hash: id -> {containerId, holder, content, state, relay, stat}, of those that live and those that lapsed
  *   expiry    sorted set: place by the server's ms at which it lapses; only those that live
  *   places    sorted set: the same ones, all of score 0, so that an engine's are counted in one step
  *   lapsed    sorted set: place by the ms at which it lapsed; no clock brings it back
@@ -62,6 +63,7 @@ const RESERVE = storeScript<
   | 'content'
   | 'state'
   | 'relay'
+  | 'stat'
   | 'lifetimeMs'
   | 'lastBytesAt'
   | 'maxStreams'
@@ -74,6 +76,7 @@ const RESERVE = storeScript<
     'content',
     'state',
     'relay',
+    'stat',
     'lifetimeMs',
     'lastBytesAt',
     'maxStreams',
@@ -109,7 +112,8 @@ if held then
   if held.content ~= content then dropSession(id) end
 end
 redis.call('HSET', sessions, id, cjson.encode({
-  containerId = containerId, holder = holder, content = content, state = state, relay = relay}))
+  containerId = containerId, holder = holder, content = content, state = state, relay = relay,
+  stat = stat}))
 redis.call('HSET', contents, content, id)
 redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
 redis.call('ZADD', places, 0, place)
@@ -187,6 +191,7 @@ export async function reserve(
     content,
     state,
     relay,
+    stat: formatSessionStat(wanted.stat),
     lifetimeMs: expiresAt - nowMs,
     lastBytesAt: lastBytesAt === 0 ? 0 : time.toServer(lastBytesAt),
     maxStreams,
@@ -199,19 +204,35 @@ export async function release(data: Data, fleet: string, id: string): Promise<vo
   await data.run(RELEASE, fleet, { id })
 }
 
-const stateSchema = z.object({ state: z.string() })
+const recordSchema = z.object({
+  state: z.string(),
+  stat: z.string().default('').transform(parseSessionStat),
+})
 
-/** How many sessions of each kind live on each engine. One whose record is gone counts as active: busy is the safe side. */
+/** The sessions that live on one engine. */
+export interface SessionCount {
+  readonly active: number
+  readonly pending: number
+  readonly stat: EngineStat | undefined
+}
+
+/** Those on each engine. One whose record is gone counts as active: busy is the safe side. */
 export function countSessions(
   load: readonly (readonly [place: string, record: string])[],
-): ReadonlyMap<string, { readonly active: number; readonly pending: number }> {
-  const counts = new Map<string, { active: number; pending: number }>()
+): ReadonlyMap<string, SessionCount> {
+  const counts = new Map<string, SessionCount>()
   for (const [place, record] of load) {
     const containerId = place.slice(0, place.indexOf('/'))
-    const count = counts.get(containerId) ?? { active: 0, pending: 0 }
-    const isPending = record !== '' && stateSchema.parse(JSON.parse(record)).state === 'pending'
-    count[isPending ? 'pending' : 'active'] += 1
+    const { active, pending, stat: sum } = counts.get(containerId) ?? NO_SESSION
+    const { state, stat } =
+      record === '' ? { state: 'active' } : recordSchema.parse(JSON.parse(record))
+    const count: SessionCount =
+      state === 'pending'
+        ? { active, pending: pending + 1, stat: sum }
+        : { active: active + 1, pending, stat: stat === undefined ? sum : addStat(sum, stat) }
     counts.set(containerId, count)
   }
   return counts
 }
+
+const NO_SESSION: SessionCount = { active: 0, pending: 0, stat: undefined }

@@ -57,6 +57,42 @@ function describeRoom(open: OpenStore): void {
     expect(await loadOf(bench)).toEqual({ active: 1, pending: 1, lastBytesAt: t - 5 })
   })
 
+  it('adds up what the active sessions of an engine tell, as of their last renewal', async () => {
+    await using bench = await open('settled')
+    const maxStreams = 4
+    const stat = (peers: number) => ({ peers, downBytesPerS: 1_000.5, upBytesPerS: 100 })
+    await reserveFor(bench, 'p', { maxStreams, state: 'pending', stat: stat(99) })
+    await reserveFor(bench, 'q', { maxStreams, stat: stat(1) })
+    await reserveFor(bench, 'r', { maxStreams })
+    await reserveFor(bench, 's', { maxStreams, stat: stat(20) })
+    await reserveFor(bench, 'q', { maxStreams, stat: stat(3) })
+    const both = { sessions: 2, peers: 23, downBytesPerS: 2_001, upBytesPerS: 200 }
+    expect(await loadOf(bench)).toMatchObject({ active: 3, pending: 1, stat: both })
+    await reserveFor(bench, 's', { maxStreams })
+    const left = { sessions: 1, peers: 3, downBytesPerS: 1_000.5, upBytesPerS: 100 }
+    expect((await loadOf(bench))?.stat).toEqual(left)
+    await bench.store.release(FLEET, 'q', bench.now())
+    expect((await loadOf(bench))?.stat).toBeUndefined()
+  })
+
+  it('tells nothing of a session that lapsed', async () => {
+    await using bench = await open()
+    const stat = { peers: 1, downBytesPerS: 2, upBytesPerS: 3 }
+    await reserveFor(bench, 'r', { lifeMs: SHORT_MS, stat })
+    expect((await loadOf(bench))?.stat).toEqual({ sessions: 1, ...stat })
+    await bench.pass(PAST_SHORT_MS)
+    expect((await loadOf(bench))?.stat).toBeUndefined()
+  })
+
+  it('takes no statistics that cannot be', async () => {
+    await using bench = await open()
+    for (const peers of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const stat = { peers, downBytesPerS: 0, upBytesPerS: 0 }
+      await expect(reserveFor(bench, 'r', { stat })).rejects.toThrow()
+    }
+    expect(await loadOf(bench)).toBeUndefined()
+  })
+
   it('gives a place free by release, twice if need be (I3)', async () => {
     await using bench = await open()
     await reserveFor(bench, 'r')
