@@ -30,6 +30,7 @@ import { makeMetrics } from './telemetry/metrics.ts'
 import { makeRecorder } from './telemetry/recorder.ts'
 import { type Clock, systemClock } from './time/clock.ts'
 import { createReadControl } from './vpn/control.ts'
+import { createRestartVpn } from './vpn/restart-vpn.ts'
 import { readSmallFile } from './vpn/small-file.ts'
 
 /** Limit of one Docker call, ms. */
@@ -62,6 +63,7 @@ function openSenses(
     docker,
     probe: createProbe(http.get, clock),
     readControl: createReadControl({ http: http.get, readFile: readSmallFile, clock }),
+    restartVpn: createRestartVpn({ http, readFile: readSmallFile, clock }),
     clock,
     random: Math.random,
     instance: options.instance,

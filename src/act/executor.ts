@@ -37,7 +37,7 @@ function laneOf(action: Action): Lane {
  * What was planned longer ago is no longer begun, ms: a stop that waited behind slow ones, or behind a daemon that no
  * longer answers, would rest on an old picture (I9). Whatever ends wakes the loop, so the next plan comes at once.
  */
-const PLAN_AGE_MS = 5_000
+export const PLAN_AGE_MS = 5_000
 
 export interface ExecutorParts extends Hands {
   /** Longest that an unanswered call may still take effect after we gave it up, ms. */

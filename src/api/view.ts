@@ -81,6 +81,8 @@ export interface VpnView {
   readonly engines: number
   readonly cordoned: boolean
   readonly since: IsoTime | null
+  /** What ails it for longer than its grace, and what is done about it. */
+  readonly cure: string | null
 }
 
 /** The engine sessions on one engine. */
@@ -187,6 +189,7 @@ export function vpnView(fleet: string, vpn: VpnStatus): VpnView {
     engines: vpn.engines,
     cordoned: vpn.cordoned,
     since: isoTime(vpn.since),
+    cure: vpn.cure ?? null,
   }
 }
 

@@ -188,6 +188,7 @@ export function describeVpn(vpn: VpnDetail, events: readonly EventView[], now: n
       ['Reason', vpn.reason],
       ['Message', vpn.message],
       ['Since', when(vpn.since, now)],
+      ['Cure', vpn.cure],
       ['Public IP', vpn.publicIp],
       ['Forwarded port', vpn.forwardedPort],
       ['Port losses', `${vpn.portLosses} in the last hour`],

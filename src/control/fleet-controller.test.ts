@@ -54,6 +54,7 @@ test('a status names the generation that its picture was planned by, also when a
       record: () => {},
       log: pino({ level: 'silent' }),
       patienceMs: 30_000,
+      restartVpn: async () => ({ kind: 'restarted' }),
       random: () => 0.5,
       newReconcileId: () => 'r1',
       holder: 'me',

@@ -50,6 +50,7 @@ async function bench() {
   ) =>
     makeFleets({
       ...{ instance: 'default', clock, store, holder, patienceMs: 30_000 },
+      restartVpn: async () => ({ kind: 'restarted' }),
       docker: docker as Docker,
       leases: more.leases ?? leases,
       probe: async () => ({ kind: 'ready' }),

@@ -8,6 +8,7 @@ import type { Replica, Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Pass } from '../telemetry/metrics.ts'
+import type { RestartVpn } from '../vpn/restart-vpn.ts'
 import { concerns } from './concerns.ts'
 import { watchAnswers } from './docker-answers.ts'
 import { type FleetController, makeFleetController } from './fleet-controller.ts'
@@ -29,6 +30,7 @@ export interface FleetsParts extends WatchParts {
   readonly log: Logger
   readonly newReconcileId: () => string
   readonly holder: string
+  readonly restartVpn: RestartVpn
   /** Twice a Docker call's timeout, ms. */
   readonly patienceMs: number
   /** The other replicas, where there may be some. */

@@ -44,11 +44,15 @@ export async function preview(
     pending: [],
     now: clock.now(),
   })
+  const { cure } = plan
   return {
     // Remembering a good answer changes nothing in the world.
-    actions: plan.actions
-      .filter((action) => action.verb !== 'noteReady')
-      .map((action) => changeOf(action, fleet.name)),
+    actions: [
+      ...plan.actions
+        .filter((action) => action.verb !== 'noteReady')
+        .map((action) => changeOf(action, fleet.name)),
+      ...(cure === undefined ? [] : [{ verb: cure.verb, target: cure.vpn, reason: cure.why }]),
+    ],
     conditions: [...conditions, ...plan.conditions],
   }
 }

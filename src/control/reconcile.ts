@@ -77,19 +77,20 @@ function look({ observer }: ReconcileParts, spec: RulingSpec, notes: Notes, sign
 async function decideFresh<T>(
   parts: ReconcileParts,
   spec: RulingSpec,
-  { executor }: Term,
+  { executor, cures }: Term,
   signal: AbortSignal,
   decide: (found: Found) => T,
 ): Promise<T | undefined> {
   const { store, clock } = parts
   let { engines } = await store.readFleet(spec.fleet.name, clock.now())
   for (let attempt = 0; attempt < FRESH_ATTEMPTS; attempt++) {
-    const stamp = executor.stamp()
+    const stamps = [executor.stamp(), cures.stamp()]
     const observation = await look(parts, spec, engines, signal)
     if (observation === undefined) continue
     // Read after the look: a mark that is in it bars all claims, so a count of none that comes with it is final (I5).
     const memory = await store.readFleet(spec.fleet.name, clock.now())
-    if (executor.stamp() === stamp) return decide({ observation, memory })
+    const isFresh = executor.stamp() === stamps[0] && cures.stamp() === stamps[1]
+    if (isFresh) return decide({ observation, memory })
     engines = memory.engines
   }
   return undefined
@@ -131,6 +132,8 @@ async function note(entry: Bookkeeping, store: Store, lease: Lease): Promise<voi
       return store.removeRequest(fleet, { kind: 'drainEngine', containerId: entry.id })
     case 'endForward':
       return store.removeRequest(fleet, { kind: 'forward', node: entry.node })
+    case 'setNodeNote':
+      return store.setNodeNote(fleet, epoch, entry.node, entry.note)
     case 'dropFleet':
       return store.dropFleet(fleet, epoch)
     default:
@@ -159,7 +162,7 @@ function decide(
   term: Term,
   { observation, memory }: Found,
 ): Decided | Postponed {
-  const { executor, images, lease } = term
+  const { executor, cures, images, lease } = term
   const now = clock.now()
   term.found ??= { at: now, ids: new Set(observation.engines.map((engine) => engine.id)) }
   if (isCold(observation, term, now)) return { kind: 'postponed', until: now + PROBE.lookMs }
@@ -170,6 +173,7 @@ function decide(
   const plan = planFleet({
     ...{ instance, fleet, template, epoch: lease.epoch, observation, memory, now },
     pending: executor.pending(),
+    curing: cures.curing(),
     lacksImage: lack !== undefined,
   })
   executor.withdraw()
@@ -202,6 +206,7 @@ export async function reconcile(
     plan.actions.some((action) => action.verb === 'create') || plan.engines.some((e) => !e.updated)
   const actions = plan.actions.filter((action) => lack === undefined || action.verb !== 'create')
   executor.submit(actions, reconcileId)
+  term.cures.submit(plan.cure, reconcileId)
 
   return {
     kind: 'reconciled',

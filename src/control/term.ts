@@ -1,3 +1,4 @@
+import { type Cures, makeCures } from '../act/cures.ts'
 import { type Executor, makeExecutor } from '../act/executor.ts'
 import { type Images, makeImages } from '../act/images.ts'
 import type { ContainerId, Docker } from '../docker/port.ts'
@@ -5,6 +6,7 @@ import type { Lease } from '../lease/lease.ts'
 import type { Store } from '../store/store.ts'
 import type { NewFleetEvent } from '../telemetry/event.ts'
 import type { Clock } from '../time/clock.ts'
+import type { RestartVpn } from '../vpn/restart-vpn.ts'
 
 export interface TermParts {
   readonly docker: Docker
@@ -12,6 +14,7 @@ export interface TermParts {
   readonly lease: Lease
   readonly clock: Clock
   readonly record: (event: NewFleetEvent) => void
+  readonly restartVpn: RestartVpn
   readonly patienceMs: number
   readonly onWake: () => void
   readonly onLost: (error: Error) => void
@@ -21,6 +24,7 @@ export interface TermParts {
 export interface Term extends AsyncDisposable {
   readonly lease: Lease
   readonly executor: Executor
+  readonly cures: Cures
   readonly images: Images
   /** Engines that the first look found, and when; undefined until then. Owned by reconcile. */
   found: { readonly at: number; readonly ids: ReadonlySet<ContainerId> } | undefined
@@ -37,14 +41,16 @@ export function beginTerm(parts: TermParts): Term {
     onLost,
     onImageMissing: (image) => images.missing(image),
   })
+  const cures = makeCures({ ...parts, onEnd: onWake, onLost })
   return {
     lease,
     executor,
+    cures,
     images,
     found: undefined,
     hasToldFound: false,
     async [Symbol.asyncDispose]() {
-      await executor[Symbol.asyncDispose]()
+      await Promise.all([executor[Symbol.asyncDispose](), cures[Symbol.asyncDispose]()])
       await images[Symbol.asyncDispose]()
     },
   }

@@ -20,6 +20,7 @@ async function bench(sketch: Sketch, store: Partial<Store> = {}) {
   const controller = makeFleetController(
     {
       ...{ instance: 'default', clock, holder: 'me', patienceMs: 30_000 },
+      restartVpn: async () => ({ kind: 'restarted' }),
       store: Object.assign(Object.create(real), store) as Store,
       docker: { hasImage: async () => true } as Partial<Docker> as Docker,
       observer: {

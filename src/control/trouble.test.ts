@@ -57,6 +57,7 @@ async function makeBench() {
         to: { write: (line) => lines.push(JSON.parse(line).msg) },
       }),
       patienceMs: 30_000,
+      restartVpn: async () => ({ kind: 'restarted' }),
       random: () => 0.5,
       newReconcileId: () => 'r1',
       holder: 'me',

@@ -77,7 +77,7 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
       clock.now(),
     )
     const ownAddress = addressOf(detail)
-    const { state, reason, message, since, lost, forwardedPort, readySince, reconnectedAt } = judged
+    const { state, reason, message, since, lost, forwardedPort, readySince } = judged
     return {
       observed: {
         name: node.name,
@@ -96,7 +96,9 @@ export function makeNodeObserver({ docker, vpns, clock }: NodeObserverParts): No
         forwardedPort,
         portLosses: judged.portLosses.length,
         readySince,
-        reconnectedAt,
+        reconnectedAt: judged.reconnectedAt,
+        downSince: judged.downSince,
+        grant: judged.grant,
       },
       reviewAt: judged.reviewAt,
       monitored: {

@@ -123,6 +123,12 @@ export type NodeState = 'up' | 'degraded' | 'down' | 'unknown'
 /** Reason of a node that is down by its engines' words alone, against Gluetun's. */
 export const TUNNEL_DEAD = 'TunnelDead'
 
+/** Whether Gluetun tells of a forwarded port, and since when without interruption. Unix ms. */
+export interface PortGrant {
+  readonly isGranted: boolean
+  readonly since: number
+}
+
 export interface ObservedNode {
   readonly name: string
   readonly containerId: ContainerId | undefined
@@ -150,6 +156,10 @@ export interface ObservedNode {
   readonly readySince: number | undefined
   /** Unix ms at which the tunnel last came back, in this generation; undefined when it never went. */
   readonly reconnectedAt?: number | undefined
+  /** Unix ms since which it is down, in this generation; undefined while it is not. */
+  readonly downSince?: number | undefined
+  /** Of the tunnel that stands; undefined while none is known to. */
+  readonly grant?: PortGrant | undefined
 }
 
 /** Whether by Gluetun's word the tunnel stands, be it that there are better nodes. */

@@ -1,4 +1,5 @@
 import type { ContainerId, ContainerSpec } from '../docker/port.ts'
+import type { NodeNote } from '../store/node-note.ts'
 import type { Backoff, RolloutNote } from '../store/store.ts'
 import type { EventReason } from '../telemetry/event.ts'
 import type {
@@ -7,6 +8,7 @@ import type {
   PlannedCondition,
   VpnStatus,
 } from '../telemetry/status.ts'
+import type { NodeAction } from './node-action.ts'
 
 /** Why an action is taken: an event reason and a sentence for people. */
 export interface Why {
@@ -95,6 +97,7 @@ export type Bookkeeping =
       readonly node: string
       readonly dropped: string | undefined
     }
+  | { readonly kind: 'setNodeNote'; readonly node: string; readonly note: NodeNote | undefined }
   | { readonly kind: 'dropFleet' }
 
 /** An action that was begun and of whose effect no later observation has told. */
@@ -114,6 +117,8 @@ export interface Plan {
   readonly bookkeeping: readonly Bookkeeping[]
   /** In the order in which they should be begun. */
   readonly actions: readonly Action[]
+  /** What is to be begun on a VPN node. */
+  readonly cure: NodeAction | undefined
   readonly conditions: readonly PlannedCondition[]
   readonly engines: readonly EngineStatus[]
   readonly vpns: readonly VpnStatus[]

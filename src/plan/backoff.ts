@@ -7,7 +7,7 @@ const LONGEST_MS = 300_000
 const RESET_AFTER_MS = 600_000
 
 /** A fraction of -0.2 … 0.2 that follows from the id, so that planning twice decides the same. */
-function jitter(id: ContainerId): number {
+export function jitter(id: ContainerId): number {
   return (Number.parseInt(id.slice(0, 6), 16) / 0xffffff) * 0.4 - 0.2
 }
 

@@ -116,7 +116,11 @@ function lostDeath({ container, node, streams, input }: Facts): Death | undefine
 }
 
 /** Whether bytes may flow on its streams, whatever its API says: an unknown count means busy (I5). */
-function mayServe(streams: Facts['streams'], { id }: ObservedEngine, input: PlanInput): boolean {
+export function mayServe(
+  streams: Facts['streams'],
+  { id }: Pick<ObservedEngine, 'id'>,
+  input: Pick<PlanInput, 'memory' | 'now'>,
+): boolean {
   if (streams === 'unknown') return true
   const lastBytesAt = input.memory.streams.get(id)?.lastBytesAt ?? 0
   return streams > 0 && input.now - lastBytesAt < NO_BYTES_MS

@@ -14,6 +14,8 @@ export interface PlanInput {
   readonly observation: Observation
   readonly memory: FleetMemory
   readonly pending: readonly PendingAction[]
+  /** The VPN node that is being restarted by us, be it that nobody knows yet how it ends. */
+  readonly curing?: string | undefined
   /** Whether the image is not on the daemon yet: then nothing is let go whose successor would have to be made of it. */
   readonly lacksImage?: boolean | undefined
   /** Unix ms. */

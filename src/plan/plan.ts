@@ -1,6 +1,7 @@
 import { actOn } from './act-on.ts'
 import type { Action, Bookkeeping, Plan } from './action.ts'
 import { planCreation } from './creation.ts'
+import { planCures } from './cure.ts'
 import { electForwarded } from './forwarding.ts'
 import type { PlanInput } from './input.ts'
 import { makePlacer } from './placement.ts'
@@ -78,6 +79,7 @@ export function planFleet(given: PlanInput): Plan {
   const rollout = planRollout(world, election, placer, note)
   const released = new Map([...rollout.releases, ...election.releases])
   const creation = planCreation(world, election, placer, rollout)
+  const cures = planCures(world, election)
 
   const told = world.engines.flatMap((engine) => {
     const verdict = judge(engine, released, world)
@@ -95,18 +97,25 @@ export function planFleet(given: PlanInput): Plan {
       (slot): Bookkeeping => ({ kind: 'clearBackoff', slot }),
     ),
     ...(note === memory.rollout ? [] : [{ kind: 'setRollout', note } as const]),
+    ...(over ? [] : cures.bookkeeping),
     ...(over ? [{ kind: 'dropFleet' } as const] : []),
   ]
-  const stated = [...election.conditions, ...rollout.conditions, ...creation.conditions]
+  const stated = [
+    ...election.conditions,
+    ...rollout.conditions,
+    ...creation.conditions,
+    ...cures.conditions,
+  ]
   return {
     bookkeeping,
     actions,
+    cure: cures.action,
     conditions: planConditions(world, stated, actions.length > 0 || input.pending.length > 0),
     engines: engineStatuses(world),
-    vpns: vpnStatuses(world),
+    vpns: vpnStatuses(world, cures.notes),
     forwarding: election.places.flatMap(({ choice }) => choice ?? []),
     wakeAt: earliest(
-      [creation.wakeAt, ...world.engines.flatMap((engine) => dueAt(engine, world))],
+      [creation.wakeAt, cures.wakeAt, ...world.engines.flatMap((engine) => dueAt(engine, world))],
       input.now,
     ),
   }

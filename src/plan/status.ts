@@ -67,7 +67,11 @@ export function engineStatuses(world: World): readonly EngineStatus[] {
   )
 }
 
-export function vpnStatuses(world: World): readonly VpnStatus[] {
+/** `cures` by node: what ails it, and what is done about it. */
+export function vpnStatuses(
+  world: World,
+  cures: ReadonlyMap<string, string>,
+): readonly VpnStatus[] {
   const load = loadByNode(world)
   return world.input.observation.nodes.map((node) => ({
     name: node.name,
@@ -82,6 +86,7 @@ export function vpnStatuses(world: World): readonly VpnStatus[] {
     engines: load.get(node.name) ?? 0,
     cordoned: world.isCordoned(node.name),
     since: node.since,
+    cure: cures.get(node.name),
   }))
 }
 

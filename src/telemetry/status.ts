@@ -16,6 +16,8 @@ export type ConditionType =
   | 'NoVpnReady'
   | 'VpnNotReady'
   | 'VpnControlRefused'
+  | 'VpnStuck'
+  | 'PortStuck'
   | 'ImageMissing'
   | 'NameConflict'
   | 'NoRoom'
@@ -79,6 +81,8 @@ export interface VpnStatus {
   readonly engines: number
   readonly cordoned: boolean
   readonly since: number
+  /** What ails it for longer than its grace, and what is done about it; undefined while nothing does. */
+  readonly cure?: string | undefined
 }
 
 /**

@@ -24,6 +24,7 @@ import {
   type NodeContainer,
   type Verdict,
 } from './gluetun-word.ts'
+import { afterPortLook } from './port-grant.ts'
 import { afterWord } from './port-losses.ts'
 import { afterLook, type ReconnectMemory, type Standing } from './reconnects.ts'
 
@@ -58,6 +59,8 @@ export interface Judgement
     | 'readySince'
     | 'generation'
     | 'reconnectedAt'
+    | 'downSince'
+    | 'grant'
   > {
   /** Unix ms at which time alone may change this judgement. */
   readonly reviewAt: number | undefined
@@ -216,6 +219,8 @@ export function judgeNode(
     readySince: readySinceNow(before, state, kind, reconnects.reconnectedAt, now),
     generation,
     reconnectedAt: reconnects.reconnectedAt,
+    downSince: isDown ? (before?.downSince ?? now) : undefined,
+    grant: afterPortLook(before?.grant, { kind, told }, now),
     ipSeen,
     doubtSince,
     tunnel: heard.tunnel,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { makeVirtualClock } from '../../test/sim/virtual-clock.ts'
 import { type HttpAnswer, HttpFailed, type HttpFailure } from '../net/http.ts'
-import { createRestartVpn, type VpnRestart } from './restart-vpn.ts'
+import { createRestartVpn, type RestartOrder, type VpnRestart } from './restart-vpn.ts'
 
 /** An outcome, an answer that is none, a failure, or none before the call is over. */
 type Say =
@@ -41,19 +41,27 @@ function gluetun(says: { stopped: readonly Say[]; running: readonly Say[] }, key
   })
   const gone = new AbortController()
   /** Begins one; time stands still until its end is asked for. */
-  const begin = (target: Target = {}) => {
+  const begin = (target: Target = {}, given: Partial<RestartOrder> = {}) => {
     const { apiKeyFile = '/run/key', address = '172.18.0.2' } = target
+    const order = { isResumed: false, assertMay: () => {}, ...given }
     const node = { name: 'gluetun-a', control: { apiKeyFile } }
-    let result: VpnRestart | undefined
-    void restart({ node, address, startedAt: 1 }, gone.signal).then((said) => {
+    let result: VpnRestart | Error | undefined
+    const keep = (said: VpnRestart | Error) => {
       result = said
-    })
+    }
+    void restart({ node, address, startedAt: 1 }, order, gone.signal).then(keep, keep)
     return async () => {
       await clock.runUntil(() => result !== undefined, 600_000)
       return result
     }
   }
-  return { asked, clock, gone, begin, restart: (target?: Target) => begin(target)() }
+  return {
+    asked,
+    clock,
+    gone,
+    begin,
+    restart: (target?: Target, order?: Partial<RestartOrder>) => begin(target, order)(),
+  }
 }
 
 interface Target {
@@ -121,7 +129,7 @@ describe('a VPN is left alone', () => {
 
   test('and the refusal names the role and its lines, for the release that answers, and no key', async () => {
     const said = await gluetun({ stopped: [[401, 'Unauthorized']], running: [] }).restart()
-    const message = said?.kind === 'failed' ? said.message : ''
+    const message = said !== undefined && 'message' in said ? said.message : ''
     expect(message).toContain(
       '(Gluetun v3.41.3) refuses PUT /v1/vpn/status to the API key from /run/key',
     )
@@ -204,7 +212,40 @@ describe('a caller that gives up after the stop', () => {
     node.gone.abort()
     expect(await end()).toMatchObject({ kind: 'failed', vpn: 'unknown' })
     expect(node.asked).toEqual([stop, start, start])
-    expect(node.clock.monotonic()).toBe(5_000)
+    expect(node.clock.monotonic()).toBe(3_000)
     expect(node.clock.pending).toBe(0)
+  })
+})
+
+describe('a restart under a lease', () => {
+  const lost = new Error('the lease is lost')
+
+  test('says nothing once it is lost (I7)', async () => {
+    const node = gluetun({ stopped: ['stopped'], running: ['running'] })
+    const order = {
+      assertMay: () => {
+        throw lost
+      },
+    }
+    expect(await node.restart({}, order)).toBe(lost)
+    expect(await node.restart({}, { ...order, isResumed: true })).toBe(lost)
+    expect(node.asked).toEqual([])
+  })
+
+  test('starts again what it stopped while it was held, whoever holds it by then', async () => {
+    const node = gluetun({ stopped: ['stopped'], running: ['running'] })
+    let times = 0
+    const assertMay = () => {
+      times += 1
+      if (times > 1) throw lost
+    }
+    expect(await node.restart({}, { assertMay })).toEqual({ kind: 'restarted' })
+    expect(node.asked).toEqual([stop, start])
+  })
+
+  test('only starts what somebody else left stopped', async () => {
+    const node = gluetun({ stopped: ['stopped'], running: ['running'] })
+    expect(await node.restart({}, { isResumed: true })).toEqual({ kind: 'restarted' })
+    expect(node.asked).toEqual([start])
   })
 })

@@ -30,12 +30,24 @@ export type VpnRestart =
       readonly message: string
     }
 
+/** How a restart is to be done, and whether it still may be. */
+export interface RestartOrder {
+  /** Only the start: the stop was sent by somebody who did not live to send it. */
+  readonly isResumed: boolean
+  /** Called in the tick in which the first word goes out (I7): what it throws, the call rejects with, and nothing was sent. */
+  readonly assertMay: () => void
+}
+
 /**
- * Stops the VPN and starts it again. Never rejects. Once a stop may have arrived, starts are sent until one is
+ * Stops the VPN and starts it again. Rejects with what `assertMay` throws, and with nothing else. Once a stop may have arrived, starts are sent until one is
  * answered, several times if need be, and after an abort for a little longer: a VPN left stopped is an outage that
  * this call would have made. The container, its namespace and its published ports stay.
  */
-export type RestartVpn = (target: ControlTarget, signal: AbortSignal) => Promise<VpnRestart>
+export type RestartVpn = (
+  target: ControlTarget,
+  order: RestartOrder,
+  signal: AbortSignal,
+) => Promise<VpnRestart>
 
 export interface RestartVpnParts {
   readonly http: { readonly get: HttpGet; readonly put: HttpPut }
@@ -53,8 +65,8 @@ const STOP_TIMEOUT_MS = 15_000
 const START_TIMEOUT_MS = 60_000
 /** Before each start but the first, ms. Few: each waits in Gluetun's own line, even when we no longer do. */
 const START_PAUSES_MS = [0, 1_000, 3_000]
-/** For starts that are still to be sent when the caller gives up, ms. */
-const GRACE_MS = 5_000
+/** For starts that are still to be sent when the caller gives up, ms: a term has 5 s to let go (LET_GO_MS). */
+const GRACE_MS = 3_000
 /** A restart from within shows `stopping` and `starting` for some 100 ms: worth another look, ms. */
 const BUSY_PAUSES_MS = [0, 1_000, 2_000]
 
@@ -63,16 +75,24 @@ type Put =
   /** `certain`: it did not do it, by its own word or because nothing arrived. */
   | (Denial & { readonly certain: boolean })
 
+/** One word to Gluetun. */
+interface Word {
+  readonly status: 'stopped' | 'running'
+  readonly timeoutMs: number
+  /** Undefined where it must be sent whoever leads by now: a start after our own stop. */
+  readonly assertMay: (() => void) | undefined
+}
+
 async function put(
   parts: RestartVpnParts,
   target: ControlTarget,
-  status: 'stopped' | 'running',
-  timeoutMs: number,
+  { status, timeoutMs, assertMay }: Word,
   signal: AbortSignal,
 ): Promise<Put> {
   const { http, readFile, clock } = parts
   const talk = await openConversation(target, { readFile, clock, timeoutMs, signal })
   if ('kind' in talk) return { ...talk, certain: true }
+  assertMay?.()
   try {
     const answer = await http.put(talk.prefix + PATH, JSON.stringify({ status }), talk.call())
     const release = () => askVersion(talk, http.get)
@@ -123,6 +143,7 @@ type Stopped = { readonly kind: 'stopped' | 'perhaps' } | Extract<VpnRestart, { 
 async function stopVpn(
   parts: RestartVpnParts,
   target: ControlTarget,
+  assertMay: () => void,
   signal: AbortSignal,
 ): Promise<Stopped> {
   const { name } = target.node
@@ -130,7 +151,8 @@ async function stopVpn(
   let reason: 'aborted' | 'busy' = 'aborted'
   for (const ms of BUSY_PAUSES_MS) {
     if (!(await pause(parts.clock, ms, signal))) break
-    const said = await put(parts, target, 'stopped', STOP_TIMEOUT_MS, signal)
+    const word = { status: 'stopped', timeoutMs: STOP_TIMEOUT_MS, assertMay } as const
+    const said = await put(parts, target, word, signal)
     if (said.kind !== 'outcome') {
       if (!said.certain) return { kind: 'perhaps' }
       return { kind: 'failed', reason: said.kind, vpn: 'untouched', message: said.message }
@@ -161,7 +183,7 @@ function judgeStart(name: string, wasStopped: boolean, said: Put): VpnRestart | 
 async function startVpn(
   parts: RestartVpnParts,
   target: ControlTarget,
-  wasStopped: boolean,
+  { wasStopped, assertMay }: { readonly wasStopped: boolean } & Pick<Word, 'assertMay'>,
   signal: AbortSignal,
 ): Promise<VpnRestart> {
   const { name } = target.node
@@ -170,7 +192,8 @@ async function startVpn(
   let isCertain = wasStopped
   for (const ms of START_PAUSES_MS) {
     if (!(await pause(parts.clock, ms, patience.signal))) break
-    last = await put(parts, target, 'running', START_TIMEOUT_MS, patience.signal)
+    const word = { status: 'running', timeoutMs: START_TIMEOUT_MS, assertMay } as const
+    last = await put(parts, target, word, patience.signal)
     const judged = judgeStart(name, wasStopped, last)
     if (judged !== undefined) return judged
     if (last.kind === 'outcome' || !last.certain) isCertain = false
@@ -186,9 +209,11 @@ async function startVpn(
 
 /** Builds the restarter. It keeps nothing between calls; that there are not two at once is the caller's part. */
 export function createRestartVpn(parts: RestartVpnParts): RestartVpn {
-  return async (target, signal) => {
-    const stopped = await stopVpn(parts, target, signal)
+  return async (target, { isResumed, assertMay }, signal) => {
+    if (isResumed) return startVpn(parts, target, { wasStopped: true, assertMay }, signal)
+    const stopped = await stopVpn(parts, target, assertMay, signal)
     if (stopped.kind === 'failed') return stopped
-    return startVpn(parts, target, stopped.kind === 'stopped', signal)
+    const wasStopped = stopped.kind === 'stopped'
+    return startVpn(parts, target, { wasStopped, assertMay: undefined }, signal)
   }
 }

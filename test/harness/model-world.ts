@@ -143,6 +143,8 @@ function noted(input: PlanInput, entry: Bookkeeping): PlanInput {
       })
     case 'endForward':
       return withMemory(input, { requests: memory.requests.filter((r) => r.kind !== 'forward') })
+    case 'setNodeNote':
+      return withMemory(input, { nodes: changed(memory.nodes, entry.node, entry.note) })
     case 'dropFleet':
       return input
   }

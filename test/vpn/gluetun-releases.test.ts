@@ -58,7 +58,8 @@ async function read(gluetun: InProcessGluetun, control: Control = {}, timeoutMs 
 async function restart(gluetun: InProcessGluetun, control: Control = {}) {
   using http = openNodeHttp(systemClock)
   const parts = { http, readFile: readSmallFile, clock: systemClock }
-  return createRestartVpn(parts)(targetOf(gluetun, control), new AbortController().signal)
+  const order = { isResumed: false, assertMay: () => {} }
+  return createRestartVpn(parts)(targetOf(gluetun, control), order, new AbortController().signal)
 }
 
 const up = { kind: 'reading', status: 'running', publicIp: '198.51.100.7', publicIpEnabled: true }
