@@ -44,6 +44,7 @@ function bench(sketch: Sketch) {
   const term = {
     lease,
     executor,
+    cures: { submit: () => {}, curing: () => undefined, stamp: () => 0 },
     images: { lacks: () => undefined, missing: () => {}, retryAt: () => undefined },
     found: undefined,
     hasToldFound: false,

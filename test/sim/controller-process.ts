@@ -137,6 +137,7 @@ export function startController(parts: ControllerParts, name: string): Controlle
     leases,
     probe: engines.probe(process),
     readControl: vpns.readControl(process),
+    restartVpn: vpns.restartVpn(process),
     clock: process.clock,
     random: random.next,
     record: (event) => say(name, describe(event)),

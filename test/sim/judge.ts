@@ -5,10 +5,12 @@ import type { Mark } from '../../src/store/mark.ts'
 import type { FleetStatus } from '../../src/telemetry/status.ts'
 import type { Call, Effect, Fault } from './fake-docker.ts'
 import { type CreationsJudge, judgeCreations, type Violate } from './judge-creations.ts'
+import { type CuresJudge, judgeCures } from './judge-cures.ts'
 import { type EndsJudge, judgeEnds } from './judge-ends.ts'
 import type { LeaseWorld } from './lease-world.ts'
 import type { StoreCall } from './sim-store.ts'
 import { isOurs, short, type Truth } from './truth.ts'
+import type { Told } from './vpn-world.ts'
 
 /** The store's methods whose second argument carries an epoch. */
 const WITH_EPOCH: ReadonlySet<string> = new Set([
@@ -34,6 +36,7 @@ export class Judge {
   readonly #leases: LeaseWorld
   readonly #creations: CreationsJudge
   readonly #ends: EndsJudge
+  readonly #cures: CuresJudge
   readonly #phases = new Map<ContainerId, Phase>()
   /** Unix ms at which the store last forgot. */
   #forgotAt = -Infinity
@@ -49,6 +52,7 @@ export class Judge {
     this.#leases = leases
     this.#creations = judgeCreations(truth, this.#violate)
     this.#ends = judgeEnds(truth, this.#violate)
+    this.#cures = judgeCures(truth, this.#violate)
   }
 
   onCall(call: Call): void {
@@ -60,6 +64,7 @@ export class Judge {
     this.#judgeTerm(call)
     if (call.verb === 'create') this.#creations.onCreateCall(call, run)
     if (call.verb === 'start') this.#creations.onStartCall(call)
+    if (call.verb === 'restart') this.#cures.onRestartCall(call)
     if (call.verb === 'stop') this.#ends.onStopCall(call)
     if (call.verb === 'remove') this.#ends.onRemoveCall(call)
   }
@@ -69,8 +74,14 @@ export class Judge {
     if (call.verb === 'create') this.#creations.onFault(call, fault)
   }
 
+  /** A word to a control server has its effect. */
+  onTold(told: Told): void {
+    this.#cures.onTold(told)
+  }
+
   onEffect(effect: Effect): void {
     const { container, verb, name } = effect
+    this.#cures.onEffect(effect)
     if (verb === 'create') {
       this.#truth.onBirth(effect)
       this.#creations.onBirth(effect)
@@ -78,7 +89,8 @@ export class Judge {
     // A dead one that is started again, by a call that lands late or by hand, begins anew.
     if (verb === 'start') this.#phases.delete(container.id)
     if (this.#truth.runOf(name) === undefined) return
-    // I8: what is not ours is never touched.
+    // I8: what is not ours is never touched, but for a node's container whose restart was asked for.
+    if (this.#cures.isRestart(effect)) return
     if (!isOurs(container, this.#truth.fleet.name))
       this.#violate('I8', `${name} did ${verb} to ${container.name}, which is not ours`)
     if (verb === 'create') this.#creations.onCreate(effect)
@@ -108,6 +120,7 @@ export class Judge {
   onOblivion(remaining: ReadonlyMap<ContainerId, Mark>): void {
     this.#epoch = 0
     this.#forgotAt = this.#truth.now
+    this.#cures.onOblivion()
     this.#phases.clear()
     this.#ends.onOblivion(remaining)
   }

@@ -147,6 +147,7 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
     later(world, [500, 60_000], () => world.vpns.setControl(name, 'answers'))
   }),
   'port changes': onNode(({ vpns, random }, name) => vpns.offer(name, random.int(40_000, 60_000))),
+  'port is stuck': onNode(({ vpns }, name) => vpns.stick(name)),
   'port flaps': onNode((world, name) => {
     const { offered } = world.vpns.tunnel(name)
     world.vpns.offer(name, 0)
@@ -255,6 +256,7 @@ export async function calm(world: World): Promise<void> {
     revive(world, name)
     vpns.resume(name)
     vpns.thaw(name)
+    vpns.unstick(name)
     vpns.setControl(name, 'answers')
     if (vpns.tunnel(name).offered === 0 && world.random.chance(0.7))
       vpns.offer(name, world.random.int(40_000, 60_000))

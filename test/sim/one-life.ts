@@ -10,13 +10,20 @@ import { isAlive } from './world-container.ts'
 /** Every pass of it is asked for. */
 const REST_MS = 3_000
 
-/** Two nodes and one forwarded engine, with room for one more. */
+const LET_BE = { restartVpnAfterMs: 'never', restartContainerAfterMs: 'never' } as const
+
+/** Two nodes that are left to themselves, and one forwarded engine, with room for one more. */
 export function twoNodes(): Fleet {
   for (let seed = 1; ; seed++) {
     const fleet = drawFleet(makeRandom(seed))
     const { vpn, forwarding, update } = fleet
     if (vpn.nodes.length === 2 && forwarding.scope === 'fleet' && update.maxUnavailable === 0)
-      return { ...fleet, replicas: 2, forwarding: { ...forwarding, prefer: undefined } }
+      return {
+        ...fleet,
+        vpn: { ...vpn, ...LET_BE },
+        replicas: 2,
+        forwarding: { ...forwarding, prefer: undefined },
+      }
   }
 }
 

@@ -41,6 +41,7 @@ export function drawFleet(random: Random): Fleet {
   ] as const)
   const prefer =
     scope === 'fleet' && random.chance(0.4) ? random.pick(nodes.map((n) => n.name)) : undefined
+  const cures = random.fork('cures')
   return {
     name: FLEET,
     replicas: random.int(0, 8),
@@ -64,8 +65,9 @@ export function drawFleet(random: Random): Fleet {
       mode,
       downGraceMs: random.pick([0, 5_000, 15_000]),
       restartEnginesOnReconnect: 'auto',
-      restartVpnAfterMs: 'never',
-      restartContainerAfterMs: 'never',
+      // Drawn apart, so that older seeds go on meaning what they meant.
+      restartVpnAfterMs: cures.pick(['never', 5_000, 20_000]),
+      restartContainerAfterMs: cures.pick(['never', 'never', 30_000]),
       nodes,
     },
     forwarding: { scope, prefer, portGraceMs: random.pick([5_000, 20_000, 60_000]) },

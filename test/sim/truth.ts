@@ -37,6 +37,8 @@ interface NodeRecord {
   changedAt: number
   /** Unix ms at which packets last began to pass. */
   upSince: number
+  /** Unix ms at which they last ceased to; -Infinity if they never did. */
+  downSince: number
   /** Packets pass. */
   isUp: boolean
 }
@@ -92,6 +94,7 @@ export class Truth {
     const record = this.#record(name)
     const isUp = carries(tunnel)
     if (!record.isUp && isUp) record.upSince = at
+    if (record.isUp && !isUp) record.downSince = at
     if (record.generation !== tunnel.generation) record.changedAt = at
     record.isUp = isUp
     record.generation = tunnel.generation
@@ -188,6 +191,18 @@ export class Truth {
     )
   }
 
+  /** Whether packets passed through a node's tunnel at some time within the last `ms`. */
+  carriedWithin(ms: number, node: string): boolean {
+    const { isUp, downSince } = this.#record(node)
+    return isUp || this.now - downSince <= ms
+  }
+
+  /** For how long packets have passed through a node's tunnel, ms; 0 while they do not. */
+  carriedFor(node: string): number {
+    const { isUp, upSince } = this.#record(node)
+    return isUp ? this.now - upSince : 0
+  }
+
   /** Whether it ran, answered and was reachable through a tunnel for as long as anybody may act on old news. */
   wasWell(container: WorldContainer): boolean {
     const { engines } = this.#parts
@@ -215,6 +230,7 @@ export class Truth {
       generation: undefined,
       changedAt: this.now,
       upSince: this.now,
+      downSince: -Infinity,
       isUp: false,
     }
     this.#nodes.set(node, fresh)

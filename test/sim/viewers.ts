@@ -11,6 +11,8 @@ export interface Session {
   readonly id: string
   readonly engine: ContainerId
   readonly maxStreams: number
+  /** Unix ms at which it was claimed. */
+  readonly since: number
   readonly until: number
   /** Unix ms at which bytes last came. */
   lastBytesAt: number
@@ -98,7 +100,7 @@ export class Viewers {
     const { containerId: engine, maxStreams } = random.pick(open)
     const now = clock.now()
     const id = `session-${++this.#count}`
-    const timing = { until: now + durationMs, lastBytesAt: now, promisedUntil: now }
+    const timing = { since: now, until: now + durationMs, lastBytesAt: now, promisedUntil: now }
     const session: Session = { id, engine, maxStreams, ...timing }
     if ((await this.#reserve(session, 'pending')) !== 'reserved') return
     this.#sessions.set(id, session)

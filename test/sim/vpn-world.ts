@@ -1,6 +1,8 @@
+import { HttpFailed } from '../../src/net/http.ts'
 import type { Generation } from '../../src/observe/observation.ts'
 import { generationOf } from '../../src/observe/observation.ts'
 import type { ReadControl } from '../../src/vpn/control.ts'
+import { createRestartVpn, type RestartVpn } from '../../src/vpn/restart-vpn.ts'
 import type { FakeDocker } from './fake-docker.ts'
 import type { Random } from './random.ts'
 import type { SimProcess } from './sim-process.ts'
@@ -19,6 +21,8 @@ export interface Tunnel {
   offered: number
   /** The port that the control server tells now; 0 when none. */
   port: number
+  /** Gluetun's one request for a port failed: it shows none until the next connection. */
+  isStuck: boolean
   /** Somebody stopped the VPN by its control server, or it crashed; until lifted. */
   halted: 'stopped' | 'crashed' | undefined
   /** The control server does not answer, or refuses: says nothing about the tunnel. */
@@ -35,12 +39,21 @@ export interface TunnelChange {
   readonly tunnel: Readonly<Tunnel>
 }
 
+/** A controller's word to a control server. */
+export interface Told {
+  readonly name: string
+  readonly by: string
+  readonly status: 'stopped' | 'running'
+}
+
 export interface VpnWorldParts {
   readonly docker: FakeDocker
   readonly clock: VirtualClock
   readonly random: Random
   readonly names: readonly string[]
   readonly onChange: (change: TunnelChange) => void
+  /** A controller's word has its effect now: right before it. */
+  readonly onTold: (told: Told) => void
 }
 
 /** ms from a node's start to its tunnel, and from the tunnel to the granted port. */
@@ -70,7 +83,12 @@ export class VpnWorld {
     for (const name of parts.names) {
       const offered = parts.random.int(40_000, 60_000)
       const closed = { generation: undefined, isUp: false, port: 0 }
-      const well = { isServerGone: false, halted: undefined, control: 'answers' } as const
+      const well = {
+        isServerGone: false,
+        isStuck: false,
+        halted: undefined,
+        control: 'answers',
+      } as const
       this.#tunnels.set(name, { ...closed, offered, ...well })
     }
   }
@@ -105,8 +123,21 @@ export class VpnWorld {
 
   /** Another port, or 0 for none. */
   offer(name: string, port: number): void {
-    const { isUp, isServerGone } = this.tunnel(name)
-    this.#set(name, { offered: port, ...(isUp && !isServerGone ? { port } : {}) })
+    const { isUp, isServerGone, isStuck } = this.tunnel(name)
+    this.#set(name, { offered: port, ...(isUp && !isServerGone && !isStuck ? { port } : {}) })
+  }
+
+  /** The port goes, and does not come back before the next connection. */
+  stick(name: string): void {
+    this.#set(name, { isStuck: true, port: 0 })
+  }
+
+  /** Gluetun asks for a port after all. */
+  unstick(name: string): void {
+    const { isStuck, offered } = this.tunnel(name)
+    if (!isStuck) return
+    this.#set(name, { isStuck: false })
+    this.offer(name, offered)
   }
 
   /**
@@ -169,12 +200,55 @@ export class VpnWorld {
     }
   }
 
+  /** One process's way of restarting a VPN: the real one, over control servers that are not. */
+  restartVpn(process: SimProcess): RestartVpn {
+    const latency = this.#parts.random.fork(`restart ${process.name}`)
+    return (target, order, signal) => {
+      const { name } = target.node
+      const restart = createRestartVpn({
+        clock: process.clock,
+        readFile: () => Promise.reject(new Error('no file')),
+        http: {
+          get: () => Promise.reject(new HttpFailed('unreachable', 'not asked')),
+          put: async (_, body) => {
+            const { status } = JSON.parse(body) as Pick<Told, 'status'>
+            const answer = await this.#put({ name, by: process.name, status }, latency)
+            await process.clock.sleep(latency.int(1, 5))
+            if (answer === undefined) throw new HttpFailed('refused', `${name} refuses connections`)
+            return { location: undefined, ...answer }
+          },
+        },
+      })
+      return restart(target, order, signal)
+    }
+  }
+
+  /** What a word does once it has arrived, whatever has become of its sender; undefined when nothing is there. */
+  async #put(told: Told, latency: Random) {
+    const { docker, clock, onTold } = this.#parts
+    const { name, status } = told
+    await clock.sleep(latency.int(1, 5))
+    const { generation, control, halted, isUp, isServerGone } = this.tunnel(name)
+    const isRunning = generation !== undefined && docker.container(name).isReachable
+    if (!isRunning || control === 'away' || this.isWayGone) return undefined
+    if (control === 'refuses') return { status: 401, body: 'Unauthorized' }
+    const outcome = (text: string) => ({ status: 200, body: JSON.stringify({ outcome: text }) })
+    const now = halted ?? (isUp || isServerGone ? 'running' : 'starting')
+    if (now === (status === 'stopped' ? 'running' : 'stopped')) {
+      onTold(told)
+      if (status === 'stopped') this.halt(name, 'stopped')
+      else this.resume(name)
+      return outcome(status)
+    }
+    return outcome(`already ${now}`)
+  }
+
   #connect(name: string): void {
     const { docker, clock, random } = this.#parts
     const { id, startedAtText } = docker.container(name)
     const generation = generationOf(id, startedAtText)
     this.settledAt = Math.max(this.settledAt, clock.monotonic() + CONNECT_MS[1] + GRANT_MS[1])
-    this.#set(name, { ...DOWN, generation })
+    this.#set(name, { ...DOWN, generation, isStuck: false })
     const isStill = () =>
       this.tunnel(name).generation === generation && this.tunnel(name).halted === undefined
     clock.timer(random.int(...CONNECT_MS), () => {
@@ -184,7 +258,8 @@ export class VpnWorld {
       this.#turns(name, 'healthy', HEALTHY_MS)
       clock.timer(random.int(...GRANT_MS), () => {
         const tunnel = this.tunnel(name)
-        if (isStill() && carries(tunnel)) this.#set(name, { port: tunnel.offered })
+        if (isStill() && carries(tunnel) && !tunnel.isStuck)
+          this.#set(name, { port: tunnel.offered })
       })
     })
   }

@@ -125,6 +125,10 @@ export async function makeWorld(parts: WorldParts): Promise<World> {
       say('vpn', `${change.name} ${word} port ${port} control ${control}`)
       truth.onTunnel(change)
     },
+    onTold: (told) => {
+      say(told.by, `tells ${told.name} ${told.status}`)
+      judge.onTold(told)
+    },
   })
   const nameOf = (id: string) => truth.find(id)?.name ?? id
   const viewers = new Viewers({
