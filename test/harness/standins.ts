@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { EngineMode } from '../standins/engine/mode.ts'
+import type { Traits } from '../standins/engine/traits.ts'
 import type { Release } from '../standins/gluetun/release.ts'
 import type { GluetunState, StateChange } from '../standins/gluetun/state.ts'
 import { makeTar } from '../standins/image/tar.ts'
@@ -86,6 +87,10 @@ export interface EngineStandIn {
   readonly address: string
   readonly port: number
   setMode(mode: EngineMode): Promise<void>
+  /** Of all contents, or of the one that `id` or `infohash` names. */
+  setTraits(
+    traits: Partial<Traits> & { readonly id?: string; readonly infohash?: string },
+  ): Promise<void>
   /** What `/standin/state` tells: mode, ports, sessions. */
   state(): Promise<EngineState>
   get(path: string, timeoutMs?: number): Promise<Answer>
@@ -191,13 +196,16 @@ export async function findEngine(
 }
 
 /** An engine stand-in by address. */
-function engineAt(address: string, port: number): EngineStandIn {
+export function engineAt(address: string, port: number): EngineStandIn {
   const base = `http://${address}:${port}`
   return {
     address,
     port,
     setMode: async (mode) => {
       accepted(await ask(`${base}/standin/mode`, { method: 'POST', body: mode }))
+    },
+    setTraits: async (traits) => {
+      accepted(await ask(`${base}/standin/traits`, { method: 'POST', body: traits }))
     },
     state: async () => JSON.parse(accepted(await ask(`${base}/standin/state`))) as EngineState,
     get: (path, timeoutMs) => ask(`${base}${path}`, { timeoutMs }),

@@ -1,189 +1,183 @@
-import { createHash } from 'node:crypto'
-import { makePlaylist, makeSegment } from './playlist.ts'
-import type { Session, Sessions } from './sessions.ts'
+import type { Channel } from './channel.ts'
+import type { Channels } from './channels.ts'
+import { makeSegments } from './playlist.ts'
+import { type Reply, withBytes, withJson, withText } from './reply.ts'
+import type { Playing, Session } from './sessions.ts'
 import type { EngineSettings } from './settings.ts'
+import { type StartContext, startContent } from './start.ts'
+import { describeStat } from './stat.ts'
 
-/** What the engine says to a request. */
-export type Reply =
-  | { readonly kind: 'json'; readonly value: unknown }
-  | {
-      readonly kind: 'body'
-      readonly status: number
-      readonly type: string
-      readonly body: string | Buffer
-    }
-  | { readonly kind: 'redirect'; readonly location: string }
-  | { readonly kind: 'stream'; readonly session: Session }
-  /** A second reader of one progressive stream: two status lines, as real engines send. */
-  | { readonly kind: 'corrupt' }
-
-export interface ApiState {
+export interface ApiContext extends StartContext {
   readonly settings: EngineSettings
-  readonly sessions: Sessions
+  readonly channels: Channels
   readonly isConnected: () => Promise<boolean>
-  readonly hasContent: () => boolean
+  /** Unix milliseconds. */
+  readonly now: () => number
 }
 
-const json = (value: unknown): Reply => ({ kind: 'json', value })
-const text = (status: number, body: string): Reply => ({
-  kind: 'body',
-  status,
-  type: 'text/plain',
-  body,
-})
-const result = (value: unknown) => json({ result: value, error: null })
-const failed = (error: string) => json({ response: null, error })
+const result = (value: unknown) => withJson({ result: value, error: null })
+const failed = (error: string) => withJson({ response: null, error })
 
-const unknownSession = 'unknown playback session id'
+const unknownSession = () => failed('unknown playback session id')
+const notFound = () => withText(404, 'not found')
+const noDownload = () => withText(500, 'download not found')
 
 /** The engine's HTTP API. `url` is absolute with the host that the caller asked: the answer's URLs are built from it. */
-export async function answer(url: URL, state: ApiState): Promise<Reply> {
-  const [, root = '', route = '', infohash = '', last = ''] = url.pathname.split('/')
-  if (url.pathname === '/webui/api/service') return service(url, state)
-  if (url.pathname === '/server/api') return serverApi(url, state)
-  if (root !== 'ace') return text(404, 'not found')
-  if (route === 'getstream') return open(url, state, 'r')
-  if (route === 'manifest.m3u8') return open(url, state, 'm')
-  if (route === 'c') return segment(infohash, last, state)
+export async function answer(url: URL, context: ApiContext): Promise<Reply> {
+  const { pathname } = url
+  const { sessions } = context
+  const [, root = '', ...rest] = pathname.split('/')
+  if (pathname === '/webui/api/service') return service(url, context)
+  if (pathname === '/server/api') return serverApi(url, context)
+  if (root === 'content') return content(sessions.findToken(rest[0] ?? '', rest[1] ?? ''), context)
+  const [route = '', infohash = '', last = ''] = rest
+  if (root !== 'ace') return notFound()
   const key = last.replace(/\.m3u8$/, '')
-  if (route === 'r') return read(state.sessions.find(infohash, key), state)
-  if (route === 'm') return list(infohash, key, url, state)
-  if (route === 'stat') return stat(state.sessions.find(infohash, key))
-  if (route === 'cmd') return command(url, state.sessions.find(infohash, key), state)
-  return text(404, 'not found')
+  const playing = sessions.find(infohash, key)
+  switch (route) {
+    case 'getstream':
+      return startContent(url, 'r', context)
+    case 'manifest.m3u8':
+      return startContent(url, 'm', context)
+    case 'r':
+      return playback(playing, url, context)
+    case 'm':
+      return list(infohash, key, url, context)
+    case 'c':
+      return segment(infohash, last, context)
+    case 'stat':
+      return stat(playing, context)
+    case 'cmd':
+      return command(url, playing, context)
+    case 'event':
+      return events(playing, context)
+    default:
+      return notFound()
+  }
 }
 
-function version({ settings }: ApiState): object {
-  const [major = 0, minor = 0, patch = 0] = settings.version.split('.').map(Number)
+/** `websocket_port` came with 3.2.3. */
+function describeVersion({ settings: { version, ports } }: ApiContext): object {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
   const code = major * 1_000_000 + minor * 10_000 + patch * 100
-  return { code, platform: 'linux', version: settings.version }
+  const isNewer = code >= 3_020_300
+  return { code, platform: 'linux', version, ...(isNewer ? { websocket_port: ports.api + 1 } : {}) }
 }
 
-function service(url: URL, state: ApiState): Reply {
+function service(url: URL, context: ApiContext): Reply {
   const method = url.searchParams.get('method')
-  if (method === 'get_version') return result(version(state))
-  return json({ result: null, error: `unknown method: ${method}` })
+  if (method === 'get_version') return result(describeVersion(context))
+  return withJson({ result: null, error: `unknown method: ${method}` })
 }
 
-async function serverApi(url: URL, state: ApiState): Promise<Reply> {
+async function serverApi(url: URL, context: ApiContext): Promise<Reply> {
   switch (url.searchParams.get('method')) {
     case 'get_status':
-      return json({ result: { playlist_loaded: true, version: version(state) } })
+      return withJson({ result: { playlist_loaded: true, version: describeVersion(context) } })
     case 'get_network_connection_status':
-      return json({ result: { connected: await state.isConnected() } })
+      return withJson({ result: { connected: await context.isConnected() } })
     case 'get_api_access_token':
-      return json({ result: { token: 'stand-in' } })
+      return withJson({ result: { token: 'stand-in' } })
     default:
-      return json({ error: { message: 'unknown method', code: 0 } })
+      return withJson({ error: { message: 'unknown method', code: 0 } })
   }
 }
 
-/** The first selector that is there wins. Undefined: nothing was asked for, or no infohash. */
-function infohashOf({ searchParams }: URL): string | undefined {
-  const content = searchParams.get('content_id') ?? searchParams.get('id')
-  const infohash = searchParams.get('infohash')
-  if (!content && infohash) {
-    return /^[0-9a-f]{40}$/i.test(infohash) ? infohash.toLowerCase() : undefined
-  }
-  const other = content || searchParams.get('url') || searchParams.get('magnet')
-  return other ? createHash('sha1').update(other).digest('hex') : undefined
+/** Whether the content is there: real engines have something to give some time after the start. */
+export function isReady(session: Session, { traits, now }: ApiContext): boolean {
+  const { preloadMs, peers } = traits.of(session.infohash)
+  return preloadMs !== null && peers > 0 && now() - session.startedAt >= preloadMs
 }
 
-function open(url: URL, state: ApiState, kind: 'r' | 'm'): Reply {
-  const infohash = infohashOf(url)
-  const wantsJson = url.searchParams.get('format') === 'json'
-  if (infohash === undefined || !state.hasContent()) {
-    if (wantsJson) return failed('failed to load content')
-    return text(500, "Internal Server Error, couldn't find resource")
-  }
-  const pid = url.searchParams.get('pid') ?? url.searchParams.get('sid')
-  const session = state.sessions.open(infohash, pid)
-  const at = (route: string) => `${url.origin}/ace/${route}/${infohash}/${session.key}`
-  const playback = kind === 'r' ? at('r') : `${at('m')}.m3u8`
-  if (!wantsJson) return { kind: 'redirect', location: playback }
-  const urls = { playback_url: playback, stat_url: at('stat'), command_url: at('cmd') }
-  return json({ response: { ...urls, ...identity(session) }, error: null })
+/** The two ways in which a real engine puts a reader off while it has nothing to give; it is to be asked again. */
+function putOff(session: Session, { traits, now }: ApiContext): Reply {
+  const { preloadMs } = traits.of(session.infohash)
+  const isEarly = preloadMs !== null && now() - session.startedAt < preloadMs / 2
+  return isEarly ? noDownload() : withText(500, 'start timeout')
 }
 
-function identity(session: Session): object {
-  return {
-    infohash: session.infohash,
-    playback_session_id: session.id,
-    is_live: 1,
-    is_encrypted: 0,
-    client_session_id: -1,
-  }
+function playback(playing: Playing | undefined, url: URL, context: ApiContext): Reply {
+  if (playing === undefined) return noDownload()
+  const { session, player } = playing
+  const { preload, redirect } = context.traits.of(session.infohash)
+  if (preload === '500' && !isReady(session, context)) return putOff(session, context)
+  if (redirect === 'none') return content(playing, context)
+  return { kind: 'redirect', location: `${url.origin}/content/${session.infohash}/${player.token}` }
 }
 
-function read(session: Session | undefined, { sessions }: ApiState): Reply {
-  if (session === undefined) return text(500, 'download not found')
-  if (session.reader === undefined) return { kind: 'stream', session }
-  sessions.counters.corruptReplies += 1
-  return { kind: 'corrupt' }
+function content(playing: Playing | undefined, { sessions, traits }: ApiContext): Reply {
+  if (playing === undefined) return noDownload()
+  const { session, player } = playing
+  if (player.reader === undefined) return { kind: 'stream', playing }
+  if (traits.of(session.infohash).secondReader === 'is-spoilt') {
+    sessions.counters.corruptReplies += 1
+    return { kind: 'corrupt' }
+  }
+  player.reader.end('close')
+  return { kind: 'stream', playing }
 }
 
-function list(infohash: string, key: string, url: URL, { sessions }: ApiState): Reply {
-  const session = sessions.find(infohash, key)
-  if (session === undefined) {
-    return sessions.wasSuperseded(infohash, key)
-      ? text(403, 'forbidden')
-      : text(500, 'download not found')
+/** The content of a session as the traits of the moment have it. */
+export function channelOf({ infohash }: Session, { channels, traits }: ApiContext): Channel {
+  return channels(infohash, traits.of(infohash))
+}
+
+function list(infohash: string, key: string, url: URL, context: ApiContext): Reply {
+  const { sessions, traits, now } = context
+  const playing = sessions.find(infohash, key)
+  if (playing === undefined) {
+    return sessions.wasSuperseded(infohash, key) ? withText(403, 'forbidden') : noDownload()
   }
+  const { session } = playing
+  if (!isReady(session, context)) return putOff(session, context)
   sessions.touch(session)
-  const body = makePlaylist(infohash, url.origin, Date.now())
-  return { kind: 'body', status: 200, type: 'application/vnd.apple.mpegurl', body }
+  const segments = makeSegments(infohash, channelOf(session, context), traits.of(infohash))
+  return withBytes('application/vnd.apple.mpegurl', segments.list(url.origin, now()))
 }
 
-function segment(infohash: string, name: string, { sessions, settings }: ApiState): Reply {
+function segment(infohash: string, name: string, context: ApiContext): Reply {
+  const { sessions, traits, now } = context
   const number = /^(\d{1,12})\.ts$/.exec(name)?.[1]
   const session = sessions.of(infohash)
-  if (number === undefined || session === undefined) return text(404, 'not found')
+  if (number === undefined || session === undefined) return notFound()
+  const segments = makeSegments(infohash, channelOf(session, context), traits.of(infohash))
+  const bytes = segments.read(Number(number), now())
+  if (bytes === undefined) return notFound()
   sessions.touch(session)
-  const body = makeSegment(Number(number), settings.bitrate)
-  session.sentBytes += body.length
-  return { kind: 'body', status: 200, type: 'video/mp2t', body }
+  session.sentBytes += bytes.length
+  return withBytes('video/mp2t', bytes)
 }
 
-/** Speeds are KB/s, sizes bytes, and all of livepos is strings. */
-function stat(session: Session | undefined): Reply {
-  if (session === undefined) return failed(unknownSession)
-  const now = Math.floor(Date.now() / 1000)
-  const first = Math.floor(session.startedAt / 1000)
-  const isFlowing = session.sentBytes > 0
-  return json({
-    response: {
-      status: isFlowing ? 'dl' : 'prebuf',
-      peers: 4,
-      speed_down: isFlowing ? 257 : 0,
-      speed_up: isFlowing ? 29 : 0,
-      downloaded: session.sentBytes,
-      uploaded: Math.floor(session.sentBytes / 10),
-      total_progress: 0,
-      ...identity(session),
-      selected_file_index: -1,
-      network_monitor_status: 0,
-      livepos: {
-        pos: String(now - 5),
-        last: String(now),
-        live_first: String(first),
-        live_last: String(now),
-        first_ts: String(first),
-        last_ts: String(now),
-        is_live: '1',
-        buffer_pieces: '30',
-      },
-    },
-    error: null,
-  })
+function stat(playing: Playing | undefined, context: ApiContext): Reply {
+  if (playing === undefined) return unknownSession()
+  const { session } = playing
+  const traits = context.traits.of(session.infohash)
+  if (traits.stat === 'hangs') return { kind: 'held' }
+  if (traits.stat === '500') return withText(500, 'Internal Server Error')
+  if (traits.stat === 'unknown') return unknownSession()
+  const input = { session, traits, isReady: isReady(session, context), nowMs: context.now() }
+  return withJson({ response: describeStat(input), error: null })
 }
 
-function command(url: URL, session: Session | undefined, { sessions }: ApiState): Reply {
-  if (session === undefined) {
+function command(url: URL, playing: Playing | undefined, { sessions }: ApiContext): Reply {
+  if (playing === undefined) {
     sessions.counters.stopsUnknown += 1
-    return failed(unknownSession)
+    return unknownSession()
   }
   const method = url.searchParams.get('method')
   if (method !== 'stop') return failed(`unknown method: ${method}`)
-  sessions.stop(session)
-  return json({ response: 'ok', error: null })
+  sessions.stop(playing.session)
+  return withJson({ response: 'ok', error: null })
+}
+
+/** How long a poll for events waits for one; chosen, the vendor's time is not known. */
+const eventPollMs = 30_000
+
+/** One event there is: the session's end. Its shape is chosen. */
+async function events(playing: Playing | undefined, context: ApiContext): Promise<Reply> {
+  if (playing === undefined) return unknownSession()
+  const how = await Promise.race([playing.session.over, context.sleep(eventPollMs)])
+  if (typeof how !== 'string') return withJson({ response: null, error: null })
+  const event = { name: 'download_stopped', params: { reason: how } }
+  return withJson({ response: event, error: null })
 }

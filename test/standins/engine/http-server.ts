@@ -1,136 +1,171 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleepFor } from 'node:timers/promises'
 import { BadBody, readJson } from '../common/body.ts'
-import { answer, type Reply } from './api.ts'
-import { BadMode, defaultSlowMs, type EngineMode, parseMode } from './mode.ts'
+import { type ApiContext, answer, channelOf, isReady } from './api.ts'
+import type { Channels } from './channels.ts'
+import { BadMode, defaultRestartMs, defaultSlowMs, type EngineMode, parseMode } from './mode.ts'
 import type { Network } from './network.ts'
+import { type Reply, sendReply, withJson, withText } from './reply.ts'
 import type { Sessions } from './sessions.ts'
 import type { EngineSettings } from './settings.ts'
-import { streamTo } from './stream.ts'
+import { streamTo, tsHeaders } from './stream.ts'
+import { BadTraits, parseTraits, type TraitsStore } from './traits.ts'
 
 export interface HttpServerOptions {
   readonly settings: EngineSettings
   readonly sessions: Sessions
+  readonly traits: TraitsStore
+  readonly channels: Channels
   readonly network: Network
   /** Counters that other listeners keep. */
   readonly counters: Readonly<Record<string, number>>
   /** Requests of the API wait for this. */
   readonly started: Promise<void>
   readonly exit: (code: number, afterMs: number) => void
+  readonly log: (line: string) => void
+  /** Unix milliseconds. */
+  readonly now: () => number
 }
 
 /** The engine's HTTP port: its API as the mode of the moment lets it be, and `/standin/…`, which always answers. */
-export function createHttpServer(options: HttpServerOptions): Server {
-  const { settings, sessions, network } = options
+export interface HttpServer {
+  readonly server: Server
+  setMode(mode: EngineMode): void
+}
+
+/** A wait that keeps no process alive by itself. */
+const sleep = (ms: number) => sleepFor(ms, undefined, { ref: false })
+
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { settings, network, sessions, traits, log } = options
   const held = new Set<ServerResponse>()
   let mode: EngineMode = settings.mode
+  const context: ApiContext = {
+    ...options,
+    isConnected: async () => mode.mode !== 'disconnected' && (await network.isConnected()),
+    hasContent: () => mode.mode !== 'no-content',
+    sleep,
+  }
 
   const setMode = (next: EngineMode) => {
-    mode = next
-    console.log(`stand-in mode ${JSON.stringify(next)}`)
+    mode = next.mode === 'restart' ? { mode: 'normal' } : next
+    log(`stand-in mode ${JSON.stringify(next)}`)
     if (next.mode === 'exit') options.exit(next.exitCode ?? 1, next.afterMs ?? 0)
-    if (next.mode === 'hang') return
+    if (next.mode === 'restart') restart(server, sessions, next.forMs ?? defaultRestartMs)
+    if (isHung(next)) return
     // Who has waited for a hung engine finds the connection closed, not an answer from nowhere.
     for (const response of held) response.destroy()
   }
-  const control = async (request: IncomingMessage, path: string): Promise<Reply> => {
-    if (path === '/standin/mode' && request.method === 'POST') {
+  const control = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+  ): Promise<Reply> => {
+    const what = `${request.method} ${path}`
+    if (what === 'GET /standin/state') return withJson(describe(options, mode))
+    if (what === 'POST /standin/mode') {
       const next = parseMode(await readJson(request))
-      setMode(next)
-      return { kind: 'json', value: next }
+      // A restart cuts this connection too, when it has its answer.
+      if (next.mode === 'restart') response.once('finish', () => setMode(next))
+      else setMode(next)
+      return withJson(next)
     }
-    if (path !== '/standin/state' || request.method !== 'GET') {
-      return body(404, 'there are POST /standin/mode and GET /standin/state')
-    }
-    return { kind: 'json', value: describe(options, mode) }
+    if (what !== 'POST /standin/traits') return withText(404, controlRoutes)
+    const change = parseTraits(await readJson(request))
+    log(`stand-in traits ${JSON.stringify(change)}`)
+    return withJson(traits.change(change))
   }
-  const api = async (url: URL, response: ServerResponse): Promise<Reply | undefined> => {
+  const api = async (url: URL): Promise<Reply> => {
     await options.started
     const { mode: now } = mode
-    if (now === 'hang') {
-      held.add(response)
-      response.on('close', () => held.delete(response))
-      return undefined
-    }
-    if (now === '500') return body(500, 'the stand-in was told to fail')
-    if (now === 'garbage') return body(200, '<html>this is not JSON')
+    if (now === 'hang') return { kind: 'held' }
+    if (now === 'stall' && url.pathname !== '/webui/api/service') return { kind: 'held' }
+    if (now === '500' || now === '503')
+      return withText(Number(now), 'the stand-in was told to fail')
+    if (now === 'garbage') return { ...withText(200, '<html>this is not JSON') }
+    if (now === 'reset') return { kind: 'reset' }
     if (mode.mode === 'slow') await sleep(mode.delayMs ?? defaultSlowMs)
-    const isConnected = async () => mode.mode !== 'disconnected' && (await network.isConnected())
-    const hasContent = () => mode.mode !== 'no-content'
-    return answer(url, { settings, sessions, isConnected, hasContent })
+    return answer(url, context)
   }
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     try {
       const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`)
       const isControl = url.pathname.startsWith('/standin/')
-      const reply = isControl ? await control(request, url.pathname) : await api(url, response)
+      if (!isControl) response.setHeader('Server', serverName)
+      const reply = isControl ? await control(request, response, url.pathname) : await api(url)
       // Nobody is there any more: a stream to nobody would never end.
-      if (reply === undefined || response.destroyed) return
-      if (reply.kind !== 'stream') return send(response, reply)
-      if (request.method === 'HEAD') {
-        response.writeHead(200, tsHead).end()
-        return
-      }
-      const isFrozen = () => mode.mode === 'hang'
-      streamTo(response, reply.session, sessions, { bitrate: settings.bitrate, isFrozen })
+      if (response.destroyed) return
+      if (reply.kind === 'held') hold(response, held)
+      else if (reply.kind !== 'stream') sendReply(response, reply)
+      else if (request.method === 'HEAD') response.writeHead(200, tsHeaders).end()
+      else stream(response, reply, context, () => isHung(mode))
     } catch (error) {
-      const isCallers = error instanceof BadBody || error instanceof BadMode
-      send(response, body(isCallers ? 400 : 500, String(error)))
+      const isCallers = [BadBody, BadMode, BadTraits].some((known) => error instanceof known)
+      sendReply(response, withText(isCallers ? 400 : 500, String(error)))
     }
   }
 
   // The sweep for slow request headers is the one timer of an idle server: once an hour instead of each 30 s.
-  return createServer({ connectionsCheckingInterval: 3_600_000 }, (request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 3_600_000 }, (request, response) => {
     void respond(request, response)
+  })
+  return { server, setMode }
+}
+
+/** Real engines are Python's. */
+const serverName = 'BaseHTTP/0.3 Python/2.7.15'
+
+const controlRoutes = 'there are GET /standin/state, POST /standin/mode and POST /standin/traits'
+
+const isHung = ({ mode }: EngineMode) => mode === 'hang' || mode === 'stall'
+
+function hold(response: ServerResponse, held: Set<ServerResponse>): void {
+  held.add(response)
+  response.on('close', () => held.delete(response))
+}
+
+function stream(
+  response: ServerResponse,
+  { playing }: Extract<Reply, { kind: 'stream' }>,
+  context: ApiContext,
+  isFrozen: () => boolean,
+): void {
+  const { session } = playing
+  streamTo(response, playing, {
+    channel: channelOf(session, context),
+    sessions: context.sessions,
+    traits: () => context.traits.of(session.infohash),
+    isReady: () => isReady(session, context),
+    isFrozen,
+    now: context.now,
   })
 }
 
-const tsHead = { 'Content-Type': 'video/mp2t', 'Access-Control-Allow-Origin': '*' }
-
-function body(status: number, content: string): Extract<Reply, { kind: 'body' }> {
-  return { kind: 'body', status, type: 'text/plain', body: content }
+function restart(server: Server, sessions: Sessions, forMs: number): void {
+  const { port, address } = server.address() as AddressInfo
+  sessions.forget()
+  server.close()
+  server.closeAllConnections()
+  setTimeout(() => server.listen(port, address), forMs)
 }
 
-function describe({ settings, sessions, counters }: HttpServerOptions, mode: EngineMode): object {
-  return {
-    mode,
-    version: settings.version,
-    ports: settings.ports,
-    sessions: sessions.all().map(({ infohash, key, reader, sentBytes }) => ({
+function describe(options: HttpServerOptions, mode: EngineMode): object {
+  const { settings, sessions, counters, traits } = options
+  const all = sessions.all().flatMap(({ infohash, players, sentBytes }) =>
+    [...players.values()].map(({ key, reader }) => ({
       infohash,
       key,
       isRead: reader !== undefined,
       sentBytes,
     })),
+  )
+  return {
+    mode,
+    version: settings.version,
+    ports: settings.ports,
+    sessions: all,
     counters: { ...sessions.counters, ...counters },
+    traits: traits.of(),
   }
-}
-
-function send(response: ServerResponse, reply: Exclude<Reply, { kind: 'stream' }>): void {
-  switch (reply.kind) {
-    case 'json':
-      sendBody(response, 200, 'application/json', JSON.stringify(reply.value))
-      break
-    case 'body':
-      sendBody(response, reply.status, reply.type, reply.body)
-      break
-    case 'redirect': {
-      const cors = { 'Access-Control-Allow-Origin': '*' }
-      response.writeHead(302, { Location: reply.location, 'Content-Length': 0, ...cors }).end()
-      break
-    }
-    case 'corrupt':
-      response.socket?.end('HTTP/1.1 200 OK\r\nHTTP/1.1 500 Internal Server Error\r\n\r\n')
-      break
-  }
-}
-
-function sendBody(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  content: string | Buffer,
-): void {
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(content) })
-  response.end(content)
 }

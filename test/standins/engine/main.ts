@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startChatter } from './chatter.ts'
-import { createHttpServer } from './http-server.ts'
-import { listenMute, listenP2p, listenTcp } from './listen.ts'
-import { makeNetwork } from './network.ts'
-import { makeSessions } from './sessions.ts'
+import { listenMute, listenP2p } from './listen.ts'
 import { type EngineSettings, readSettings } from './settings.ts'
+import { startStandIn } from './stand-in.ts'
 
 /** Ends the process as an engine that crashes: some lines in the log, then the code. */
 function exit(code: number, afterMs: number): void {
@@ -25,12 +23,8 @@ async function start(settings: EngineSettings): Promise<void> {
   if (settings.startDelayMs > 0) await sleep(settings.startDelayMs)
 
   const counters = { p2pConnections: 0, p2pDatagrams: 0 }
-  const started = settings.slowStartMs > 0 ? sleep(settings.slowStartMs) : Promise.resolve()
-  const sessions = makeSessions(settings.idleMs)
-  const network = makeNetwork()
-  const server = createHttpServer({ settings, sessions, network, counters, started, exit })
   const host = settings.isBoundToAll ? '0.0.0.0' : '127.0.0.1'
-  await listenTcp(server, 'HTTP', ports.http, host)
+  await startStandIn(settings, { exit, counters, log: (line) => console.log(line) })
   if (ports.https !== null) await listenMute('HTTPS', ports.https, host)
   await listenMute('API', ports.api, host)
   await listenP2p(ports.p2p, counters)

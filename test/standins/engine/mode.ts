@@ -3,8 +3,15 @@ export type EngineMode =
   | { readonly mode: 'normal' }
   /** Takes connections and never answers; bytes of running streams stop as well. */
   | { readonly mode: 'hang' }
-  /** Answers everything with 500 text. */
+  /** Hangs as `hang` does, but says its version: a probe that asks for no more finds it well. */
+  | { readonly mode: 'stall' }
+  /** Answers everything with 500 text, or 503. */
   | { readonly mode: '500' }
+  | { readonly mode: '503' }
+  /** Resets each connection that asks for anything; running streams go on. */
+  | { readonly mode: 'reset' }
+  /** Its process starts anew: all connections are cut, all sessions forgotten, the port closed for `forMs`; then `normal`. */
+  | { readonly mode: 'restart'; readonly forMs?: number | undefined }
   /** Answers rightly, `delayMs` late. */
   | { readonly mode: 'slow'; readonly delayMs?: number | undefined }
   /** Answers everything with 200 and a body that is not JSON. */
@@ -25,10 +32,17 @@ export type ModeName = EngineMode['mode']
 /** Longer than every probe timeout in use, shorter than a patient test. */
 export const defaultSlowMs = 6000
 
+/** For how long the port is closed. */
+export const defaultRestartMs = 2000
+
 const names: readonly string[] = [
   'normal',
   'hang',
+  'stall',
   '500',
+  '503',
+  'reset',
+  'restart',
   'slow',
   'garbage',
   'disconnected',
@@ -38,6 +52,7 @@ const names: readonly string[] = [
 
 const optionsOf: Readonly<Record<string, readonly string[]>> = {
   slow: ['delayMs'],
+  restart: ['forMs'],
   exit: ['exitCode', 'afterMs'],
 }
 
@@ -45,6 +60,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
 const largest: Readonly<Record<string, number>> = {
   delayMs: 600_000,
   afterMs: 600_000,
+  forMs: 600_000,
   exitCode: 255,
 }
 

@@ -1,14 +1,32 @@
-import { createHash } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
+import { createHash, randomBytes } from 'node:crypto'
+import type { TraitsStore } from './traits.ts'
+
+/** Who reads a progressive stream. */
+export interface Reader {
+  /** The session is over: the connection is closed, or left open without another byte. */
+  end(by: 'close' | 'freeze'): void
+}
+
+/** One player's part in a session: what its URLs name. */
+export interface Player {
+  readonly key: string
+  /** Of `/content/<infohash>/<token>`. */
+  readonly token: string
+  reader: Reader | undefined
+}
+
+export type Ending = 'superseded' | 'stopped' | 'expired'
 
 /** One content being played. */
 export interface Session {
   readonly infohash: string
-  readonly key: string
   readonly id: string
   readonly startedAt: number
+  /** One, unless players share it. */
+  readonly players: Map<string, Player>
   sentBytes: number
-  reader: ServerResponse | undefined
+  /** Settles when it is over. */
+  readonly over: Promise<Ending>
 }
 
 export interface SessionCounters {
@@ -20,31 +38,44 @@ export interface SessionCounters {
   corruptReplies: number
 }
 
+export interface Playing {
+  readonly session: Session
+  readonly player: Player
+}
+
 /** The sessions of one engine. At most one per content: a second one ends the first, as measured on real engines. */
 export interface Sessions {
   readonly counters: SessionCounters
-  /** The session of a content and a player; the same pair gets the same session. */
-  open(infohash: string, pid: string | null): Session
-  find(infohash: string, key: string): Session | undefined
+  /**
+   * The session of a content and a player (`pid`): the same pair gets the same one. A player has one content, so that
+   * its start of another ends its first.
+   */
+  open(infohash: string, pid: string | null): Playing
+  find(infohash: string, key: string): Playing | undefined
+  findToken(infohash: string, token: string): Playing | undefined
   /** Whether this pair once had a session that another player's start has ended. */
   wasSuperseded(infohash: string, key: string): boolean
   /** The content's session, whoever plays it. */
   of(infohash: string): Session | undefined
   stop(session: Session): void
   /** Somebody reads it: it does not expire until {@link Sessions.release}. */
-  hold(session: Session, reader: ServerResponse): void
-  release(session: Session): void
+  hold(playing: Playing, reader: Reader): void
+  release(playing: Playing, reader: Reader): void
   /** Somebody has asked for a part of it: its expiry begins anew. */
   touch(session: Session): void
+  /** All are gone, and nobody is told: the engine has started anew. */
+  forget(): void
   all(): readonly Session[]
 }
 
 /** The key that real engines give when the caller names no player. */
 const keyWithoutPid = 'f528764d624db129b32c21fbca0cb8d6'
 
-/** Makes the sessions of an engine on which a session that nobody reads ends after `idleMs`. */
-export function makeSessions(idleMs: number): Sessions {
-  const byContent = new Map<string, Session>()
+type LiveSession = Session & { readonly settle: (how: Ending) => void }
+
+/** How idle sessions, second players and readers are treated is the content's traits'. */
+export function makeSessions(traits: TraitsStore, now: () => number = Date.now): Sessions {
+  const byContent = new Map<string, LiveSession>()
   const superseded = new Set<string>()
   const timers = new Map<Session, NodeJS.Timeout>()
   const counters: SessionCounters = {
@@ -55,65 +86,105 @@ export function makeSessions(idleMs: number): Sessions {
     stopsUnknown: 0,
     corruptReplies: 0,
   }
-
-  const end = (session: Session, how: 'superseded' | 'stopped' | 'expired') => {
-    counters[how] += 1
+  const isLive = (session: Session) => byContent.get(session.infohash) === session
+  const clear = (session: Session) => {
     clearTimeout(timers.get(session))
     timers.delete(session)
-    if (byContent.get(session.infohash) === session) byContent.delete(session.infohash)
-    if (how === 'superseded') superseded.add(nameOf(session.infohash, session.key))
-    session.reader?.destroy()
-    session.reader = undefined
+  }
+
+  const end = (session: Session, how: Ending) => {
+    const live = byContent.get(session.infohash)
+    if (live !== session || live === undefined) return
+    counters[how] += 1
+    clear(session)
+    byContent.delete(session.infohash)
+    const { endsBy } = traits.of(session.infohash)
+    for (const player of session.players.values()) {
+      if (how === 'superseded') superseded.add(nameOf(session.infohash, player.key))
+      player.reader?.end(endsBy)
+      player.reader = undefined
+    }
+    live.settle(how)
   }
   const touch = (session: Session) => {
-    clearTimeout(timers.get(session))
-    timers.delete(session)
-    const isLive = byContent.get(session.infohash) === session
-    if (!isLive || session.reader !== undefined) return
+    clear(session)
+    const isRead = [...session.players.values()].some(({ reader }) => reader !== undefined)
+    if (!isLive(session) || isRead) return
+    const { idleMs } = traits.of(session.infohash)
     timers.set(
       session,
       setTimeout(() => end(session, 'expired'), idleMs),
     )
+  }
+  /** A player has one content at a time. */
+  const leaveOthers = (infohash: string, key: string) => {
+    for (const session of [...byContent.values()]) {
+      if (session.infohash === infohash || !session.players.has(key)) continue
+      end(session, 'superseded')
+    }
+  }
+  const begin = (infohash: string, key: string): LiveSession => {
+    const session = makeSession(infohash, key, now())
+    counters.opened += 1
+    byContent.set(infohash, session)
+    touch(session)
+    return session
+  }
+  const find = (infohash: string, isOne: (player: Player) => boolean): Playing | undefined => {
+    const session = byContent.get(infohash)
+    const player = [...(session?.players.values() ?? [])].find(isOne)
+    return session && player && { session, player }
   }
 
   return {
     counters,
     open: (infohash, pid) => {
       const key = pid === null ? keyWithoutPid : createHash('md5').update(pid).digest('hex')
-      const present = byContent.get(infohash)
-      if (present?.key === key) return present
-      if (present !== undefined) end(present, 'superseded')
-      const session = makeSession(infohash, key)
-      counters.opened += 1
-      byContent.set(infohash, session)
+      leaveOthers(infohash, key)
       superseded.delete(nameOf(infohash, key))
-      touch(session)
-      return session
+      let session = byContent.get(infohash)
+      const isOthers = session !== undefined && !session.players.has(key)
+      if (session !== undefined && isOthers && traits.of(infohash).second === 'supersedes') {
+        end(session, 'superseded')
+        session = undefined
+      }
+      session ??= begin(infohash, key)
+      const player = session.players.get(key) ?? makePlayer(key)
+      session.players.set(key, player)
+      return { session, player }
     },
-    find: (infohash, key) => {
-      const session = byContent.get(infohash)
-      return session?.key === key ? session : undefined
-    },
+    find: (infohash, key) => find(infohash, (player) => player.key === key),
+    findToken: (infohash, token) => find(infohash, (player) => player.token === token),
     wasSuperseded: (infohash, key) => superseded.has(nameOf(infohash, key)),
     of: (infohash) => byContent.get(infohash),
     stop: (session) => end(session, 'stopped'),
-    hold: (session, reader) => {
-      session.reader = reader
+    hold: ({ session, player }, reader) => {
+      player.reader = reader
       touch(session)
     },
-    release: (session) => {
-      session.reader = undefined
+    release: ({ session, player }, reader) => {
+      if (player.reader !== reader) return
+      player.reader = undefined
       touch(session)
     },
     touch,
+    forget: () => {
+      for (const session of byContent.values()) clear(session)
+      byContent.clear()
+      superseded.clear()
+    },
     all: () => [...byContent.values()],
   }
 }
 
 const nameOf = (infohash: string, key: string) => `${infohash}/${key}`
 
-function makeSession(infohash: string, key: string): Session {
-  const startedAt = Date.now()
+function makePlayer(key: string): Player {
+  return { key, token: randomBytes(16).toString('hex'), reader: undefined }
+}
+
+function makeSession(infohash: string, key: string, startedAt: number): LiveSession {
   const id = createHash('sha1').update(`${infohash}/${key}/${startedAt}`).digest('hex')
-  return { infohash, key, id, startedAt, sentBytes: 0, reader: undefined }
+  const { promise: over, resolve: settle } = Promise.withResolvers<Ending>()
+  return { infohash, id, startedAt, players: new Map(), sentBytes: 0, over, settle }
 }

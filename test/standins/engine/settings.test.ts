@@ -35,6 +35,12 @@ test('without options it has the vendor’s ports and answers on loopback only',
   expect(isBoundToAll).toBe(false)
 })
 
+test('traits of all contents are set at the start, two of them also by names of their own', () => {
+  const env = { STANDIN_BITRATE: '8000000', STANDIN_IDLE_MS: '500', STANDIN_TRAITS: '{"peers":0}' }
+  expect(readSettings(env, []).traits).toEqual({ bitrate: 8_000_000, idleMs: 500, peers: 0 })
+  expect(readSettings({}, []).traits).toEqual({})
+})
+
 test.for([
   [{ HTTP_PORT: '0' }, '--http-port'],
   [{ P2P_PORT: '65536' }, '--port'],
@@ -42,6 +48,9 @@ test.for([
   [{ STANDIN_EXIT_CODE: '-1' }, 'STANDIN_EXIT_CODE'],
   [{ STANDIN_MODE: 'dance' }, 'mode must be one of'],
   [{ STANDIN_MODE: 'exit' }, 'STANDIN_EXIT_CODE'],
+  [{ STANDIN_BITRATE: '300000' }, 'bitrate must be a whole number from 400000'],
+  [{ STANDIN_TRAITS: '{' }, 'STANDIN_TRAITS is not JSON'],
+  [{ STANDIN_TRAITS: '{"id":"one","peers":0}' }, 'for all contents'],
 ] as const)('%j is refused by name', ([env, words]) => {
   expect(() => readSettings(env, [])).toThrow(words)
 })

@@ -1,5 +1,6 @@
 import { readNumber } from '../common/number.ts'
 import { type EngineMode, parseMode } from './mode.ts'
+import { parseTraits, type Traits } from './traits.ts'
 
 export interface EnginePorts {
   readonly http: number
@@ -22,10 +23,8 @@ export interface EngineSettings {
   readonly exitCode: number | undefined
   readonly exitAfterMs: number
   readonly mode: EngineMode
-  /** Of one stream, bits per second. */
-  readonly bitrate: number
-  /** A session that nobody reads ends after this; chosen, the vendor's time is not known. */
-  readonly idleMs: number
+  /** Of all contents, at the start. */
+  readonly traits: Partial<Traits>
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -80,8 +79,31 @@ export function readSettings(env: Environment, argv: readonly string[]): EngineS
     exitCode: readNumber('STANDIN_EXIT_CODE', env.STANDIN_EXIT_CODE, [0, 255], undefined),
     exitAfterMs: ms('STANDIN_EXIT_AFTER_MS', 0),
     mode: firstMode(env.STANDIN_MODE || 'normal'),
-    bitrate: readNumber('STANDIN_BITRATE', env.STANDIN_BITRATE, [400_000, 50_000_000], 2_000_000),
-    idleMs: ms('STANDIN_IDLE_MS', 60_000),
+    traits: firstTraits(env),
+  }
+}
+
+/** `STANDIN_TRAITS`, and two of them by names of their own. */
+function firstTraits(env: Environment): Partial<Traits> {
+  const number = (name: string) =>
+    readNumber(name, env[name], [0, Number.MAX_SAFE_INTEGER], undefined)
+  const bitrate = number('STANDIN_BITRATE')
+  const idleMs = number('STANDIN_IDLE_MS')
+  const { infohash, traits } = parseTraits({
+    ...(bitrate === undefined ? {} : { bitrate }),
+    ...(idleMs === undefined ? {} : { idleMs }),
+    ...readObject('STANDIN_TRAITS', env.STANDIN_TRAITS),
+  })
+  if (infohash !== undefined)
+    throw new Error('STANDIN_TRAITS: at the start they are for all contents')
+  return traits
+}
+
+function readObject(name: string, text: string | undefined): object {
+  try {
+    return Object(JSON.parse(text || '{}'))
+  } catch (cause) {
+    throw new Error(`${name} is not JSON`, { cause })
   }
 }
 

@@ -5,15 +5,15 @@ import type { TarEntry } from './tar.ts'
 export interface Sources {
   /** What the image's program is made of, for a fingerprint. */
   readonly files: readonly TarEntry[]
-  /** The files that go into the image: the program as one file, and scripts beside it. */
+  /** The files that go into the image: the program as one file, and scripts and clips beside it. */
   readonly bundle: () => Promise<readonly TarEntry[]>
 }
 
 /** The program of one kind of stand-in. */
 export function collectSources(kind: 'engine' | 'gluetun'): Sources {
   const files = [kind, 'common'].flatMap(filesOf)
-  const scripts = files.filter(({ path }) => path.endsWith('.sh'))
-  return { files, bundle: async () => [await bundleProgram(kind), ...scripts] }
+  const others = files.filter(({ path }) => !path.endsWith('.ts'))
+  return { files, bundle: async () => [await bundleProgram(kind), ...others] }
 }
 
 type SourceFile = Extract<TarEntry, { content: unknown }>
@@ -21,7 +21,7 @@ type SourceFile = Extract<TarEntry, { content: unknown }>
 function filesOf(folder: string): readonly SourceFile[] {
   const directory = new URL(`../${folder}/`, import.meta.url)
   return readdirSync(directory)
-    .filter((name) => /(?<!\.test)\.ts$|\.sh$/.test(name))
+    .filter((name) => /(?<!\.test)\.ts$|\.(sh|h264|aac)$/.test(name))
     .sort()
     .map((name) => ({ path: name, mode: 0o644, content: readFileSync(new URL(name, directory)) }))
 }
