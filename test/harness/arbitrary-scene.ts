@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { ContainerState } from '../../src/docker/port.ts'
-import { type Generation, TUNNEL_DEAD } from '../../src/observe/observation.ts'
+import { type Generation, type NetworkWord, TUNNEL_DEAD } from '../../src/observe/observation.ts'
 import type { PlanInput } from '../../src/plan/input.ts'
 import type { Mark } from '../../src/store/mark.ts'
 import type { UserRequest } from '../../src/store/store.ts'
@@ -21,6 +21,11 @@ const spec = fc
     isPreferred: fc.boolean(),
     maxSurge: fc.integer({ min: 0, max: 2 }),
     maxUnavailable: fc.integer({ min: 0, max: 2 }),
+    restartEnginesOnReconnect: fc.constantFrom(
+      'auto' as const,
+      'always' as const,
+      'never' as const,
+    ),
   })
   .map(({ isPreferred, maxSurge, maxUnavailable, ...rest }) => ({
     ...rest,
@@ -96,6 +101,16 @@ function joined(generation: Generation): Partial<EngineSketch> {
   }
 }
 
+/** What an engine said of its network: never anything, the same for long, or something else lately; now or a while ago. */
+const networkWord: fc.Arbitrary<NetworkWord | undefined> = fc.option(
+  fc.record({
+    connected: fc.boolean(),
+    since: fc.constantFrom(NOW - 3_600_000, NOW - 70_000, NOW - 5_000),
+    at: mostly(NOW - 1_000, NOW - 4_000, NOW - 65_000),
+  }),
+  { nil: undefined },
+)
+
 /** Engines as they might be found after anything: older versions, people with a terminal, half-done work. */
 const uglyEngine: fc.Arbitrary<EngineSketch> = fc
   .record({
@@ -119,6 +134,7 @@ const uglyEngine: fc.Arbitrary<EngineSketch> = fc
       { weight: 1, arbitrary: mark },
     ),
     failures: mostly(0, 2, 3),
+    network: networkWord,
     startError: mostly(undefined, 'exec format error', 'cannot join network of a container'),
     forwarded: mostly(undefined, true, false),
     generation: mostly('same', 'old', 'none'),
@@ -128,7 +144,7 @@ const uglyEngine: fc.Arbitrary<EngineSketch> = fc
   })
   .map((each): EngineSketch => {
     const { isRenamed, mark, failures, startError, forwarded, generation, where, ...plain } = each
-    const { httpPort, p2pPort, ...rest } = plain
+    const { httpPort, p2pPort, network, ...rest } = plain
     const ready = rest.ready && failures < 3 && rest.state === 'running'
     return {
       ...rest,
@@ -137,7 +153,7 @@ const uglyEngine: fc.Arbitrary<EngineSketch> = fc
       ...(isRenamed ? { name: `renamed-${rest.slot}` } : {}),
       ...(mark ? { mark } : {}),
       ...(startError !== undefined && rest.state === 'created' ? { startError } : {}),
-      health: { failures: rest.state === 'running' && !ready ? failures : 0 },
+      health: { failures: rest.state === 'running' && !ready ? failures : 0, network },
       labels: {
         ...(forwarded === undefined ? {} : { forwarded }),
         ...(generation === 'old' ? { vpnGeneration: `${rest.on}@0` as Generation } : {}),

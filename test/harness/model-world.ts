@@ -161,6 +161,13 @@ function hangs({ state, health }: ObservedEngine): boolean {
   return state === 'paused' || (state === 'running' && health.failures > 0)
 }
 
+/** What it said of its network it says again. */
+function stillSaying(engine: ObservedEngine, now: number): ObservedEngine {
+  const { health, state } = engine
+  if (health.network === undefined || state !== 'running') return engine
+  return { ...engine, health: { ...health, network: { ...health.network, at: now } } }
+}
+
 /** How long an engine takes from its start to its first answer, ms. */
 const START_MS = 3_000
 
@@ -174,7 +181,8 @@ export function afterTime(input: PlanInput, ms: number): PlanInput {
       .filter(([id]) => !marks.has(id))
       .map(([id, load]) => [id, hanging.has(id) ? load : { ...load, lastBytesAt: now }]),
   )
-  const engines = input.observation.engines.map((engine): ObservedEngine => {
+  const engines = input.observation.engines.map((before): ObservedEngine => {
+    const engine = stillSaying(before, now)
     const { health } = engine
     if (hangs(engine)) return { ...engine, health: { ...health, failures: health.failures + 3 } }
     if (engine.state !== 'running' || health.ready) return engine

@@ -66,6 +66,7 @@ export interface SpecSketch {
   readonly maxSurge?: number
   readonly maxUnavailable?: number
   readonly image?: string
+  readonly restartEnginesOnReconnect?: Fleet['vpn']['restartEnginesOnReconnect']
 }
 
 export interface Sketch {
@@ -109,7 +110,7 @@ export function fleetOf(spec: SpecSketch, nodes: readonly NodeSketch[] = []): Fl
     vpn: {
       mode: nodes.length === 0 ? 'none' : nodes.length === 1 ? 'single' : 'redundant',
       downGraceMs: 15_000,
-      restartEnginesOnReconnect: 'auto',
+      restartEnginesOnReconnect: spec.restartEnginesOnReconnect ?? 'auto',
       restartVpnAfterMs: 'never',
       restartContainerAfterMs: 'never',
       nodes: nodes.map(({ name, ports, cordon = false }, index) => {
