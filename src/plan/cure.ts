@@ -171,7 +171,7 @@ function nextLook(cases: readonly Case[], isBusy: boolean, now: number): readonl
 
 /**
  * Decides what to do about VPN nodes that are stuck: at most one thing at a time in the whole fleet, never where bytes
- * flow, never to the last node whose VPN works (docs/adr/0019). These are no actions on engines: those follow from what
+ * flow, never to the last node whose VPN works (docs/adr/0020). These are no actions on engines: those follow from what
  * the node is like afterwards.
  */
 export function planCures(world: World, election: Election): Cures {

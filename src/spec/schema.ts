@@ -165,7 +165,7 @@ const vpn = section({
     .default('auto')
     .describe('Whether engines are replaced when their VPN reconnects.'),
   restartVpnAfter: duration(
-    'Down this long before the VPN is restarted through the control server.',
+    'Down, or without a port that is wanted, this long before the VPN is restarted through the control server.',
     {
       leastMs: 1_000,
       orNever: true,
