@@ -227,15 +227,17 @@ describe('a session', () => {
 
   test('is the same, packet for packet and position for position, on a replica that relays it', () => {
     const owner = feedOf(long.subarray(0, 200_000))
-    const source = owner.join(0, 1e6)
+    const source = owner.join(1e6, 0)
     const { position, preambleBytes } = source
     const all = readAll(source)
     const preamble = all.subarray(0, preambleBytes)
     const relay = makeFeed(limits, { position, preamble })
     feedOf(all.subarray(preambleBytes), relay)
     expect(relay.buffer.end).toBe(owner.buffer.end)
-    // The link breaks, and the relay asks for what it has not got.
+    // The link breaks in the middle of a packet, and the relay asks for what it has not got.
     feedOf(long.subarray(200_000, 300_000), owner, 200)
+    relay.push(readAll(owner.resume(relay.buffer.end) ?? source).subarray(0, 3_000), 200)
+    relay.reattach()
     owner.cut()
     feedOf(makeBroadcast({ counter: 9, videoPid: 0x200 }).take(60), owner, 300)
     const again = owner.resume(relay.buffer.end)

@@ -21,6 +21,8 @@ export interface Feed {
   push(chunk: Buffer, now: number): number
   /** The upstream is over, another follows; its torn packet is dropped. False if that cannot be: not a transport stream. */
   cut(): boolean
+  /** A relay's connection broke; over another one the same bytes go on, from `buffer.end`: they are not to be spliced. */
+  reattach(): void
   /** Keeps players alive while there is no upstream. Not for other content: it does nothing then. */
   fill(packets: number, now: number): void
   /** Nothing follows: viewers read to the end. */
@@ -96,6 +98,9 @@ export function makeFeed(limits: BufferLimits, origin?: Origin): Feed {
       aligner = makeAligner()
       if (content.kind === 'transport-stream') splicer.cut(scanner.here())
       return true
+    },
+    reattach: () => {
+      if (content.kind !== 'other') aligner = makeAligner()
     },
     fill: (packets, now) => {
       if (content.kind === 'transport-stream') emit(nullPackets(packets), now)

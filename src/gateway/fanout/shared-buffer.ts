@@ -12,7 +12,8 @@ export interface BufferLimits {
 
 /**
  * The last seconds of one session, read by all its viewers. Positions count bytes since the session began, on every
- * replica that relays it alike. A viewer pins nothing here: who falls behind the start has lost what was there.
+ * replica that relays it alike. A viewer pins nothing here: who falls behind the start has lost what was there. What it was
+ * handed and has not sent it pins itself: at most the size of a read, and the blocks that this lies in.
  */
 export interface SharedBuffer {
   /** Position of the oldest byte that is kept. */

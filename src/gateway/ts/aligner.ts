@@ -15,7 +15,7 @@ export interface Aligner {
   readonly skippedBytes: number
   /**
    * Whole packets, in as few pieces as possible; of other content, the bytes as they came. Pieces are slices of `chunk`,
-   * but for a packet that began in an earlier one: who keeps them copies them before `chunk` is used again.
+   * but for a packet that began in an earlier one, and live until the next call: who keeps them copies them.
    */
   push(chunk: Buffer): readonly Buffer[]
   /** The upstream is over. What was too short to be recognised is handed on as other content; a torn packet is dropped. */

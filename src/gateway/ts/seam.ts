@@ -76,8 +76,8 @@ export function makeSeam(before: EntryPoint, start: Start): Seam {
   function change(chunk: Buffer, packet: number, pid: number): void {
     const step = steps[pid] ?? 0
     if (step !== 0) setCounter(chunk, packet, counterAt(chunk, packet) + step)
-    patches.get(pid)?.apply(chunk, packet)
-    if (clocks.has(pid) && clockAt(chunk, packet) !== undefined) {
+    if (patches.size > 0) patches.get(pid)?.apply(chunk, packet)
+    if (clocks.size > 0 && clocks.has(pid) && clockAt(chunk, packet) !== undefined) {
       chunk[packet + 5] = byteAt(chunk, packet + 5) | BREAK_FLAG
       clocks.delete(pid)
     }

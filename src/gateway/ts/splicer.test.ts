@@ -64,8 +64,10 @@ describe('a splice', () => {
             cutOut(turn === 0 ? { ...each, head: 0, firstFrame: 0 } : each),
           )
           if (first === undefined) throw new Error('no upstream')
-          const { problems } = judge(splice([first, ...others], packets).out)
-          expect(problems).toEqual([])
+          const { out } = splice([first, ...others], packets)
+          expect(judge(out).problems).toEqual([])
+          // Alone, what follows the first seam is a whole stream, no half of anything in it.
+          expect(judge(out.subarray(first.length))).toMatchObject({ problems: [], torn: [] })
         },
       ),
       { numRuns: 60 },
@@ -78,6 +80,7 @@ describe('a splice', () => {
     const { out, splicer } = splice([first, second])
     const seam = out.subarray(first.length)
     expect(judge(seam).firsts.slice(0, 3)).toEqual(['pat', 'pmt', 'video entry'])
+    expect(judge(seam)).toMatchObject({ problems: [], torn: [] })
     expect(judge(out)).toMatchObject({ problems: [], breaks: [0x100] })
     expect(splicer.mode).toBe('rewriting')
   })

@@ -63,6 +63,8 @@ export function makeBroadcast(some: Partial<BroadcastOptions> = {}) {
   const options = { ...DEFAULTS, ...some }
   const counters = new Map<number, number>()
   let frame = options.firstFrame
+  /** The end of each sound comes after the beginning of the next picture: streams are interleaved. */
+  let late: Buffer[] = []
 
   function packet(pid: number, isStart: boolean, field: number[] | undefined, payload: number[]) {
     const bytes = Buffer.alloc(188, 0xff)
@@ -129,10 +131,13 @@ export function makeBroadcast(some: Partial<BroadcastOptions> = {}) {
     for (let index = 0; index < frames; index += 1, frame += 1) {
       if (frame % 2 === 0) packets.push(...tables())
       if (options.clockPid) packets.push(packet(options.clockPid, false, [0x10, ...clock()], []))
-      packets.push(...video())
+      const [first, ...others] = video()
+      packets.push(...(first === undefined ? late : [first, ...late]), ...others)
       const isClock = options.codec === 'audio-only' && !options.clockPid
-      const sound = Array.from({ length: 200 }, (_, at) => (at + frame) & 0xff)
-      packets.push(...pes(options.audioPid, 0xc0, sound, isClock ? [0x10, ...clock()] : undefined))
+      const data = Array.from({ length: 200 }, (_, at) => (at + frame) & 0xff)
+      const sound = pes(options.audioPid, 0xc0, data, isClock ? [0x10, ...clock()] : undefined)
+      packets.push(...sound.slice(0, 1))
+      late = sound.slice(1)
       if (frame % 7 === 0) packets.push(...section(0x11, [0x42, 0xf0, 4, 1, 2, 3, 4]))
     }
     return Buffer.concat(packets)

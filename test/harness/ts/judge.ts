@@ -8,6 +8,8 @@ export interface Judgement {
   readonly firsts: readonly string[]
   /** Packets that tell of a break, by PID. */
   readonly breaks: readonly number[]
+  /** PIDs that begin in the middle of a PES packet or section. A decoder waits for the next. */
+  readonly torn: readonly number[]
 }
 
 interface Seen {
@@ -18,11 +20,12 @@ interface Seen {
 
 const ENTRY_UNITS = new Set([0x65, 0x67, 0x40, 0xb3])
 
-/** Looks at all of it: sync, counters, clocks, tables and their versions, and that PES packets begin where they should. */
+/** Looks at all of it: sync, counters, clocks, tables and their versions. */
 export function judge(bytes: Buffer): Judgement {
   const problems: string[] = []
   const firsts = new Set<string>()
   const breaks: number[] = []
+  const torn: number[] = []
   const seen = new Map<number, Seen>()
   const versions = new Map<string, string>()
   let maps = new Set<number>()
@@ -82,7 +85,7 @@ export function judge(bytes: Buffer): Judgement {
       complain(`pid ${pid} counts ${b3 & 15}, not ${expected}`)
     }
     const isTable = pid === 0 || maps.has(pid)
-    if (!before && hasPayload && (b1 & 0x40) === 0) complain(`pid ${pid} begins in the middle`)
+    if (!before && hasPayload && (b1 & 0x40) === 0) torn.push(pid)
     state.counter = b3 & 15
     seen.set(pid, state)
     if (isBreak) breaks.push(pid)
@@ -102,7 +105,7 @@ export function judge(bytes: Buffer): Judgement {
         complain('a time stamp before the clock')
     }
   }
-  return { problems, firsts: [...firsts], breaks }
+  return { problems, firsts: [...firsts], breaks, torn }
 }
 
 /** Parameter sets, an IDR picture or a sequence header stand in its first bytes. */
