@@ -13,6 +13,7 @@ import { makeMismatches } from './control/mismatches.ts'
 import type { Peers } from './control/peers.ts'
 import { preview } from './control/preview.ts'
 import { makeReplicas } from './control/replicas.ts'
+import { makeSettings } from './control/settings.ts'
 import { makeSpecsFollower } from './control/specs.ts'
 import { startWatch } from './control/watch.ts'
 import { connectDocker } from './docker/dockerode.ts'
@@ -143,6 +144,10 @@ export async function runServer(
     ruling: () => fleets.ruling(),
     onChange: () => fleets.reconsider(),
   })
+  const settings = makeSettings({
+    ...{ log, warnings: backend.warnings },
+    onChange: () => fleets.reconsider(),
+  })
   const replicas = makeReplicas({
     ...{ store, clock, log, holder, startedAt: clock.now() },
     declares: () => specs.declares(),
@@ -153,13 +158,17 @@ export async function runServer(
       void specs.again().catch(() => {})
     },
     onAway: () => fleets.wakeAll(),
-    onGlance: mismatches.look,
+    lease: backend.lease,
+    onGlance(glance) {
+      mismatches.look(glance)
+      settings.look(glance)
+    },
   })
   const peers: Peers = {
     hasOthers: () => replicas.others().length > 0,
     seeDocker: replicas.seeDocker,
     largestEpoch: replicas.largestEpoch,
-    conditions: mismatches.conditions,
+    conditions: (fleet) => [...mismatches.conditions(fleet), ...settings.conditions()],
     refresh: (aborted) => untilAborted(specs.again(), aborted),
     patience: backend.patience,
   }

@@ -10,9 +10,10 @@ import type { LeaseSource } from './lease/lease.ts'
 import { watchLock } from './lease/watch-lock.ts'
 import { openRedis } from './redis/data-server.ts'
 import { openLeaseServers } from './redis/lease-servers.ts'
+import { hashServerSet } from './redis/server-set.ts'
 import { openEmbeddedStore } from './store/embedded/open.ts'
 import { openRedisStore } from './store/redis/store.ts'
-import type { Store } from './store/store.ts'
+import type { Replica, Store } from './store/store.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Clock } from './time/clock.ts'
 
@@ -37,6 +38,10 @@ export interface Backend extends AsyncDisposable {
   readonly patience: Patience
   /** Looks after it until aborted; rejects when this process can never act again. */
   watch(signal: AbortSignal): Promise<void>
+  /** How leases are kept, for the other replicas; null where there are none. */
+  readonly lease: Replica['lease']
+  /** What should be changed at the data server although it works; empty while nothing is known of it. */
+  warnings(): readonly string[]
   /** Why no lease can be had or kept at the moment; undefined when one can. */
   leaseTrouble(): string | undefined
 }
@@ -62,6 +67,8 @@ async function openEmbedded(options: RunOptions, clock: Clock): Promise<Backend>
     holder: `${host}:${process.pid}`,
     patience: NO_PEERS.patience,
     watch: (signal) => watchLock(lock, clock, signal),
+    lease: null,
+    warnings: () => [],
     leaseTrouble: () => undefined,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
@@ -97,10 +104,12 @@ async function openShared(
       troubleMs: GIVE_BACK_TTLS.trouble * timing.ttlMs,
       dockerMs: GIVE_BACK_TTLS.docker * timing.ttlMs,
     },
-    async watch(signal) {
-      await data.connected(signal).catch(() => {})
-      for (const warning of data.warnings()) log.warn({ reason: 'RedisSettings' }, warning)
+    watch: async () => {},
+    lease: {
+      ...{ servers: hashServerSet(urls), count: urls.length },
+      ...{ ttlMs: timing.ttlMs, renewMs: timing.renewMs },
     },
+    warnings: data.warnings,
     leaseTrouble: servers.trouble,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -13,7 +13,7 @@ function bench() {
     onChange: () => changes.push(world.now),
   })
   const replica = (holder: string, hash: string): Replica & { agoMs: number } => ({
-    ...{ holder, startedAt: 0, leads: {}, dockerAgoMs: null, agoMs: 0 },
+    ...{ holder, startedAt: 0, leads: {}, dockerAgoMs: null, lease: null, agoMs: 0 },
     declares: { home: { hash, source: 'specs/home.yaml:1' } },
   })
   const glances = (replicas: Glance['replicas'], seconds: number) => {

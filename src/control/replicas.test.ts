@@ -46,6 +46,7 @@ function bench() {
       declares: () => own.declares,
       leads: () => own.leads,
       dockerAgoMs: () => own.dockerAgoMs,
+      lease: null,
       onChange: () => heard.push('change'),
       onAway: () => heard.push('away'),
       onGlance: () => {},

@@ -16,6 +16,8 @@ export interface ReplicasParts {
   readonly holder: string
   /** Unix ms. */
   readonly startedAt: number
+  /** How this process keeps leases. */
+  readonly lease: Replica['lease']
   readonly declares: () => Replica['declares']
   readonly leads: () => Replica['leads']
   readonly dockerAgoMs: () => Replica['dockerAgoMs']
@@ -93,6 +95,7 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
   const self = (): Replica => ({
     ...{ holder, startedAt, declares: declares(), leads: leads() },
     dockerAgoMs: parts.dockerAgoMs(),
+    lease: parts.lease,
   })
 
   async function announce(): Promise<Glance> {

@@ -167,6 +167,10 @@ const replicaSchema = z.looseObject({
   leads: z.record(z.string(), z.looseObject({ epoch, leaseMs: z.number().nullable() })),
   // A version that did not tell is one of which nothing is known.
   dockerAgoMs: z.number().nullable().default(null),
+  lease: z
+    .looseObject({ servers: z.string(), count: z.number(), ttlMs: z.number(), renewMs: z.number() })
+    .nullable()
+    .default(null),
 })
 
 /** Reads one stored mark. */

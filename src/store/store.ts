@@ -117,6 +117,16 @@ export type Reserved = 'reserved' | 'full' | 'marked' | 'unsettled' | 'taken'
 /** How long a reservation lives unless its holder renews it, ms: three renewals of 5 s. */
 export const RESERVATION_TTL_MS = 15_000
 
+/** How a replica keeps the lease: it means something only where all of them do the same. */
+export interface LeaseSettings {
+  /** A hash of where its lease servers are; neither addresses nor credentials. */
+  readonly servers: string
+  /** How many they are. */
+  readonly count: number
+  readonly ttlMs: number
+  readonly renewMs: number
+}
+
 /** A controller process, as it tells the others of itself. */
 export interface Replica {
   /** `host:pid`, unique among the living. */
@@ -131,6 +141,8 @@ export interface Replica {
   >
   /** How long ago Docker answered it, ms; null when it never did. */
   readonly dockerAgoMs: number | null
+  /** How it keeps leases; null where it does not say. */
+  readonly lease: LeaseSettings | null
 }
 
 /** What a process learns of the others once a second. */

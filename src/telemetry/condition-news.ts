@@ -9,6 +9,9 @@ const TOLD_OTHERWISE: ReadonlySet<ConditionType> = new Set([
   'RolloutPaused',
   'ImageMissing',
   'DockerUnreachable',
+  // Every replica's log has these, for a leader may be the one that is set up well.
+  'LeaseMismatch',
+  'StoreMayForget',
 ])
 
 /** What stands this long is no passing moment of a start or a change any more, ms. */

@@ -27,6 +27,8 @@ export type ConditionType =
   | 'DockerUnreachable'
   | 'StoreUnavailable'
   | 'LeaseUnavailable'
+  | 'LeaseMismatch'
+  | 'StoreMayForget'
 
 export interface Condition {
   readonly type: ConditionType

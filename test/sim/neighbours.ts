@@ -42,6 +42,7 @@ export function makeNeighbours(parts: NeighboursParts): {
     dockerAgoMs: () => fleets().dockerAgoMs(),
     onChange: () => fleets().wakeAll(),
     onAway: () => fleets().wakeAll(),
+    lease: null,
     onGlance: mismatches.look,
   })
   const peers: Peers = {

@@ -41,7 +41,14 @@ it('a server that is gone is unavailable at once, without its password in the me
     store.statuses(),
     store.noteReady(FLEET, 1 as Epoch, id('a'), T0),
     store.mark(FLEET, draining(1 as Epoch)),
-    store.announce({ holder: 'h', startedAt: T0, declares: {}, leads: {}, dockerAgoMs: null }),
+    store.announce({
+      holder: 'h',
+      startedAt: T0,
+      declares: {},
+      leads: {},
+      dockerAgoMs: null,
+      lease: null,
+    }),
   ]
   for (const call of calls) {
     const said = await refusal(call)

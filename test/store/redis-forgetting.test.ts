@@ -35,6 +35,7 @@ async function filled(store: Store) {
     declares: {},
     leads: {},
     dockerAgoMs: null,
+    lease: null,
   })
   return {
     epoch,
@@ -59,6 +60,7 @@ async function expectNewborn(store: Store, before: Awaited<ReturnType<typeof fil
     declares: {},
     leads: {},
     dockerAgoMs: null,
+    lease: null,
   })
   expect(glance.incarnation).toBe(memory.incarnation)
   expect(glance.revision).toBeGreaterThan(before.revision)

@@ -168,6 +168,7 @@ it(
       declares: {},
       leads: {},
       dockerAgoMs: null,
+      lease: null,
     })
     await other.store.announce(replica('b', other))
     const look = () => one.store.announce(replica('a', one))
@@ -200,7 +201,14 @@ async function useAll({ store, now }: ConnectedStore): Promise<void> {
   await store.publish(FLEET, epoch, fleetStatus(epoch), [endpoint(epoch)])
   await store.addRequest(FLEET, { kind: 'delete' })
   await store.acceptSpec(acceptedSpec(1))
-  await store.announce({ holder: 'h', startedAt: T0, declares: {}, leads: {}, dockerAgoMs: null })
+  await store.announce({
+    holder: 'h',
+    startedAt: T0,
+    declares: {},
+    leads: {},
+    dockerAgoMs: null,
+    lease: null,
+  })
   await store.appendEvents([event()])
   await store.reserve(FLEET, session('q', { containerId: id('b') }), 1, T0)
   await store.reserve(FLEET, session('r', { containerId: id('c') }), 1, T0)

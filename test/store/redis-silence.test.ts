@@ -8,7 +8,14 @@ import { connectStore, PATIENCE_MS, useStack } from './redis-stores.ts'
 
 const stack = useStack()
 
-const replica = { holder: 'nas:1', startedAt: 0, declares: {}, leads: {}, dockerAgoMs: null }
+const replica = {
+  holder: 'nas:1',
+  startedAt: 0,
+  declares: {},
+  leads: {},
+  dockerAgoMs: null,
+  lease: null,
+}
 
 /** Has the store be as old as one that has long been settled, and last heard of a replica so long ago. */
 async function openOld(silentMs: number) {

@@ -12,6 +12,7 @@ const REPLICA: Replica = {
     away: { epoch: (T0 + 1) as Epoch, leaseMs: null },
   },
   dockerAgoMs: 1_234.5,
+  lease: { servers: '0123456789ab', count: 3, ttlMs: 6_000, renewMs: 2_000 },
 }
 
 const CORDON: UserRequest = { kind: 'cordon', node: 'gluetun-a' }
@@ -21,7 +22,7 @@ export function describeGlances(open: OpenStore): void {
   it('shows whoever announces itself, just as it did', async () => {
     await using bench = await open()
     const { store } = bench
-    await store.announce({ ...REPLICA, declares: {}, leads: {}, dockerAgoMs: null })
+    await store.announce({ ...REPLICA, declares: {}, leads: {}, dockerAgoMs: null, lease: null })
     const { replicas } = await store.announce(REPLICA)
     expect(replicas).toEqual([{ ...REPLICA, agoMs: expect.any(Number) }])
     expect(replicas[0]?.agoMs).toBeLessThan(5_000)
