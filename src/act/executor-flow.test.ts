@@ -99,7 +99,7 @@ function bench() {
     ...{ clock, executor, lost, events, losses, images, said },
     underWay: () => open.map(({ what }) => what).sort(),
     async submit(...actions: Action[]) {
-      executor.submit(actions, 'r1')
+      executor.submit(actions, 'r1', clock.monotonic())
       await clock.settle()
     },
     async answer(what: string) {

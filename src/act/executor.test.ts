@@ -93,7 +93,7 @@ test('begins nothing that was planned long ago: a stop needs a picture of now (I
       return new Promise((resolve) => answers.push(resolve))
     },
   })
-  executor.submit([1, 2, 3, 4].map(stopOf), 'r1')
+  executor.submit([1, 2, 3, 4].map(stopOf), 'r1', clock.monotonic())
   await clock.settle()
   expect(stopped).toEqual([1, 2, 3].map(idOf))
   await clock.advance(6_000)
@@ -102,9 +102,25 @@ test('begins nothing that was planned long ago: a stop needs a picture of now (I
   expect(stopped).toEqual([1, 2, 3].map(idOf))
   // The loop is woken, and plans the fourth anew if it is still wanted.
   expect(ends()).toBe(1)
-  executor.submit([stopOf(4)], 'r2')
+  executor.submit([stopOf(4)], 'r2', clock.monotonic())
   await clock.settle()
   expect(stopped).toContain(idOf(4))
+})
+
+test('begins nothing whose plan grew old before it came, and has the loop plan anew (I9)', async () => {
+  const stopped: string[] = []
+  const { clock, executor, ends } = makeBench({
+    stop: async (_, { containerId }) => void stopped.push(containerId),
+  })
+  const plannedAt = clock.monotonic()
+  await clock.advance(6_000)
+  executor.submit([stopOf(1)], 'r1', plannedAt)
+  await clock.settle()
+  expect(stopped).toEqual([])
+  expect(ends()).toBe(1)
+  executor.submit([stopOf(1)], 'r2', clock.monotonic())
+  await clock.settle()
+  expect(stopped).toEqual([idOf(1)])
 })
 
 test('lets no graceful stop hold up the stop of an engine that leaks, a removal or a mark (I10)', async () => {
@@ -119,7 +135,11 @@ test('lets no graceful stop hold up the stop of an engine that leaks, a removal 
   const { mark: _, graceS: __, backoff: ___, ...about } = stopOf(7) as StopAction
   const drain: Action = { ...about, verb: 'drain', timeoutMs: 1 }
   const leaking: Action = { ...(stopOf(5) as StopAction), mark: 'failed', graceS: 2 }
-  executor.submit([...[1, 2, 3, 4].map(stopOf), leaking, removeOf(6), drain], 'r1')
+  executor.submit(
+    [...[1, 2, 3, 4].map(stopOf), leaking, removeOf(6), drain],
+    'r1',
+    clock.monotonic(),
+  )
   await clock.settle()
   expect(begun.toSorted()).toEqual(['remove 6', 'stop 1', 'stop 2', 'stop 3', 'stop 5'])
   expect(executor.pending().map((p) => p.verb)).not.toContain('drain')
@@ -133,10 +153,10 @@ test('says what is wanted but fails again and again, until it succeeds or is wan
     },
   })
   const tryOnce = async () => {
-    executor.submit([removeOf(1)], 'r')
+    executor.submit([removeOf(1)], 'r', clock.monotonic())
     await clock.settle()
     // What ended has woken the loop, which plans the same again.
-    if (isBusy) executor.submit([removeOf(1)], 'r')
+    if (isBusy) executor.submit([removeOf(1)], 'r', clock.monotonic())
     const conditions = executor.conditions()
     await clock.advance(60_000)
     return conditions
@@ -146,7 +166,7 @@ test('says what is wanted but fails again and again, until it succeeds or is wan
   const [stalled] = await tryOnce()
   expect(stalled).toMatchObject({ type: 'Stalled', status: 'True' })
   expect(stalled?.message).toContain('home.1: remove failed: device busy')
-  executor.submit([], 'r')
+  executor.submit([], 'r', clock.monotonic())
   expect(executor.conditions()).toEqual([])
   isBusy = false
   await tryOnce()
@@ -159,7 +179,7 @@ test('takes an unanswered create for done as soon as its name is listed, though 
       throw new UnknownOutcome('no reply')
     },
   })
-  executor.submit([createOf('0')], 'r1')
+  executor.submit([createOf('0')], 'r1', clock.monotonic())
   await clock.settle()
   expect(executor.pending()).toMatchObject([{ slot: '0', outcome: 'unknown' }])
   // A renamed engine carries the label of its old slot.

@@ -54,8 +54,11 @@ export interface ExecutorParts extends Hands {
 export interface Executor extends AsyncDisposable {
   /** Drops all that was planned before and has not been begun: another plan was made, and is about to come. */
   withdraw(): void
-  /** Replaces all that was planned before and has not been begun. */
-  submit(actions: readonly Action[], reconcileId: string): void
+  /**
+   * Replaces all that was planned before and has not been begun.
+   * @param plannedAt monotonic ms; what comes when it is too old already only wakes the loop.
+   */
+  submit(actions: readonly Action[], reconcileId: string, plannedAt: number): void
   /** See {@link Ledger.stamp}. */
   stamp(): number
   /** Resolves unknown outcomes by a list. */
@@ -90,7 +93,7 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   const underWay = new Set<Promise<void>>()
   let queue: { action: Action; reconcileId: string }[] = []
   /** Monotonic ms at which the queue was planned. */
-  let plannedAt = 0
+  let queuedPlanAt = 0
   /** How many creates may be under way: grows with each success, falls back to one with a failure (slow start). */
   let window = 1
   const busy: Record<Lane, number> = { bring: 0, drainedStop: 0, clear: 0, note: 0 }
@@ -170,7 +173,7 @@ export function makeExecutor(parts: ExecutorParts): Executor {
   }
 
   function pump(): void {
-    if (clock.monotonic() - plannedAt > PLAN_AGE_MS) queue = []
+    if (clock.monotonic() - queuedPlanAt > PLAN_AGE_MS) queue = []
     while (!signal.aborted) {
       const index = queue.findIndex(({ action }) => mayBegin(action))
       const next = index < 0 ? undefined : queue.splice(index, 1)[0]
@@ -191,12 +194,14 @@ export function makeExecutor(parts: ExecutorParts): Executor {
     withdraw() {
       queue = []
     },
-    submit(actions, reconcileId) {
+    submit(actions, reconcileId, plannedAt) {
       const taken = new Set(ledger.pending().map((p) => p.id ?? p.slot))
       const isFree = (a: Action) => !taken.has(a.verb === 'create' ? a.slot : a.id)
       queue = actions.filter(isFree).map((action) => ({ action, reconcileId }))
-      plannedAt = clock.monotonic()
+      queuedPlanAt = plannedAt
+      const isLate = queue.length > 0 && clock.monotonic() - plannedAt > PLAN_AGE_MS
       pump()
+      if (isLate) parts.onEnd()
     },
     stamp: ledger.stamp,
     settle(observation) {

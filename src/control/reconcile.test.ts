@@ -18,10 +18,11 @@ function bench(sketch: Sketch) {
   let stamp = 0
   let pending: readonly PendingAction[] = input.pending
   const log: string[] = []
+  const submittedPlanAt: number[] = []
   const on = {
     look: (_: number) => {},
     read: (_: number) => {},
-    note: () => {},
+    note: async () => {},
   }
   const world = { observation: input.observation as Observation | Error }
   const [looks, reads] = [{ count: 0 }, { count: 0 }]
@@ -32,7 +33,10 @@ function bench(sketch: Sketch) {
     lost: new AbortController().signal,
   }
   const executor: Executor = {
-    submit: (actions) => void log.push(`submit ${actions.map(said).join(', ')}`),
+    submit: (actions, _, plannedAt) => {
+      submittedPlanAt.push(plannedAt)
+      log.push(`submit ${actions.map(said).join(', ')}`)
+    },
     withdraw: () => void log.push('withdraw'),
     stamp: () => stamp,
     settle: () => {},
@@ -55,7 +59,7 @@ function bench(sketch: Sketch) {
       return input.memory
     },
     async setBackoff(_: string, __: number, slot: string) {
-      on.note()
+      await on.note()
       log.push(`note ${slot}`)
     },
   } as Partial<Store> as Store
@@ -71,6 +75,8 @@ function bench(sketch: Sketch) {
   }
   return {
     log,
+    clock,
+    submittedPlanAt,
     on,
     world,
     looks,
@@ -136,6 +142,18 @@ describe('a pass', () => {
     })
     await pass()
     expect(log).toEqual(['withdraw', 'note 1', 'submit '])
+  })
+
+  it('tells how old its plan is, however long noting takes (I9)', async () => {
+    const { pass, on, clock, submittedPlanAt } = bench({
+      spec: { replicas: 1 },
+      engines: [{ slot: '0' }],
+      backoff: { 1: { notBefore: NOW + 1_000 } },
+    })
+    const plannedAt = clock.monotonic()
+    on.note = () => clock.advance(7_000)
+    await pass()
+    expect(submittedPlanAt).toEqual([plannedAt])
   })
 
   it('looks again when a container goes between the list and its inspect', async () => {

@@ -128,10 +128,8 @@ async function note(entry: Bookkeeping, store: Store, lease: Lease): Promise<voi
       return store.setBackoff(fleet, epoch, entry.slot, undefined)
     case 'setRollout':
       return store.setRollout(fleet, epoch, entry.note)
-    case 'clearRequest':
-      return store.removeRequest(fleet, { kind: 'drainEngine', containerId: entry.id })
     case 'endForward':
-      return store.removeRequest(fleet, { kind: 'forward', node: entry.node })
+      return store.endRequest(fleet, epoch, { kind: 'forward', node: entry.node })
     case 'setNodeNote':
       return store.setNodeNote(fleet, epoch, entry.node, entry.note)
     case 'dropFleet':
@@ -148,6 +146,8 @@ function earliest(...times: (number | undefined)[]): number | undefined {
 
 interface Decided {
   readonly kind: 'decided'
+  /** Monotonic ms. */
+  readonly at: number
   readonly incarnation: string
   readonly observation: Observation
   readonly plan: Plan
@@ -177,7 +177,8 @@ function decide(
     lacksImage: lack !== undefined,
   })
   executor.withdraw()
-  return { kind: 'decided', incarnation: memory.incarnation, plan, lack, observation }
+  const at = clock.monotonic()
+  return { kind: 'decided', at, incarnation: memory.incarnation, plan, lack, observation }
 }
 
 /**
@@ -205,7 +206,8 @@ export async function reconcile(
   const needsImage =
     plan.actions.some((action) => action.verb === 'create') || plan.engines.some((e) => !e.updated)
   const actions = plan.actions.filter((action) => lack === undefined || action.verb !== 'create')
-  executor.submit(actions, reconcileId)
+  // What was noted meanwhile may have taken long: the plan is no younger for that.
+  executor.submit(actions, reconcileId, decided.at)
   term.cures.submit(plan.cure, reconcileId)
 
   return {

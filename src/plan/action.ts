@@ -87,10 +87,10 @@ export type Action =
 
 /** A change to memory alone, made before the actions. */
 export type Bookkeeping =
+  /** All that is kept of a container which is gone, a request to drain it included. */
   | { readonly kind: 'forget'; readonly id: ContainerId }
   | { readonly kind: 'clearBackoff'; readonly slot: string }
   | { readonly kind: 'setRollout'; readonly note: RolloutNote | undefined }
-  | { readonly kind: 'clearRequest'; readonly id: ContainerId }
   /** A user's `forward --to` is over: carried out, or dropped for a reason. */
   | {
       readonly kind: 'endForward'

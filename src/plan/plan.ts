@@ -41,15 +41,10 @@ function withoutInherited(actions: readonly Action[]): readonly Action[] {
 function forgettable(world: World): Bookkeeping[] {
   const { memory } = world.input
   const listed = new Set(world.engines.map((engine) => engine.id))
-  const remembered = new Set([...memory.marks.keys(), ...memory.engines.keys()])
-  const gone = [...remembered].filter((id) => !listed.has(id))
   const asked = memory.requests.flatMap((r) => (r.kind === 'drainEngine' ? [r.containerId] : []))
-  return [
-    ...gone.map((id): Bookkeeping => ({ kind: 'forget', id })),
-    ...asked
-      .filter((id) => !listed.has(id))
-      .map((id): Bookkeeping => ({ kind: 'clearRequest', id })),
-  ]
+  const { marks, engines, streams } = memory
+  const remembered = new Set([...marks.keys(), ...engines.keys(), ...streams.keys(), ...asked])
+  return [...remembered].filter((id) => !listed.has(id)).map((id) => ({ kind: 'forget', id }))
 }
 
 function earliest(times: readonly (number | undefined)[], now: number): number | undefined {

@@ -114,7 +114,15 @@ describe('what a user asks', () => {
   it('drain of an engine is over when it is gone', () => {
     const containerId = idOf('somebody long gone')
     const { bookkeeping } = plan({ ...two, requests: [{ kind: 'drainEngine', containerId }] })
-    expect(bookkeeping).toEqual([{ kind: 'clearRequest', id: containerId }])
+    expect(bookkeeping).toEqual([{ kind: 'forget', id: containerId }])
+  })
+
+  it('sessions on an engine that no list shows are forgotten', () => {
+    const input = scene(two)
+    const load = { active: 1, pending: 0, lastBytesAt: NOW }
+    const streams = new Map([[idOf('home.9'), load], ...input.memory.streams])
+    const { bookkeeping } = planFleet({ ...input, memory: { ...input.memory, streams } })
+    expect(bookkeeping).toEqual([{ kind: 'forget', id: idOf('home.9') }])
   })
 
   it('drain of a node drains its engines, and the others go elsewhere', () => {

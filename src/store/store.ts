@@ -203,6 +203,8 @@ export interface Store extends AsyncDisposable {
   addRequest(fleet: string, request: UserRequest): Promise<void>
   /** Idempotent. */
   removeRequest(fleet: string, request: UserRequest): Promise<void>
+  /** The leader's own taking back of what is done. One that is not there is fine. */
+  endRequest(fleet: string, epoch: Epoch, request: UserRequest): Promise<void>
 
   /** The highest generation of every fleet. */
   acceptedSpecs(): Promise<readonly AcceptedSpec[]>

@@ -129,18 +129,15 @@ function noted(input: PlanInput, entry: Bookkeeping): PlanInput {
         marks: changed(marks, entry.id, undefined),
         engines: changed(engines, entry.id, undefined),
         streams: changed(streams, entry.id, undefined),
+        requests: memory.requests.filter(
+          (r) => r.kind !== 'drainEngine' || r.containerId !== entry.id,
+        ),
       })
     }
     case 'clearBackoff':
       return withMemory(input, { backoff: changed(memory.backoff, entry.slot, undefined) })
     case 'setRollout':
       return withMemory(input, { rollout: entry.note })
-    case 'clearRequest':
-      return withMemory(input, {
-        requests: memory.requests.filter(
-          (r) => r.kind !== 'drainEngine' || r.containerId !== entry.id,
-        ),
-      })
     case 'endForward':
       return withMemory(input, { requests: memory.requests.filter((r) => r.kind !== 'forward') })
     case 'setNodeNote':

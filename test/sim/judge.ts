@@ -20,6 +20,7 @@ const WITH_EPOCH: ReadonlySet<string> = new Set([
   'setBackoff',
   'setRollout',
   'setNodeNote',
+  'endRequest',
   'publish',
   'dropFleet',
 ])

@@ -20,6 +20,7 @@ const WRITES: ReadonlySet<string> = new Set<Method>([
   'dropFleet',
   'addRequest',
   'removeRequest',
+  'endRequest',
   'acceptSpec',
   'appendEvents',
   'reserve',

@@ -97,6 +97,11 @@ export function embeddedStore(
       write('durable', (sql) => {
         if (removeRequest(sql, fleet, request)) revision += 1
       }),
+    endRequest: async (fleet, epoch, request) =>
+      write('durable', (sql) => {
+        fence(sql, fleet, epoch)
+        if (removeRequest(sql, fleet, request)) revision += 1
+      }),
 
     acceptedSpecs: async () => read(acceptedSpecs),
     generationsOf: async (fleet, hash) => read((sql) => generationsOf(sql, fleet, hash)),

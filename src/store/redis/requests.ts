@@ -1,7 +1,9 @@
+import type { Epoch } from '../../lease/lease.ts'
 import { formatRequest, replacedBy } from '../codec.ts'
 import type { UserRequest } from '../store.ts'
 import type { Data } from './data.ts'
-import { storeScript } from './script.ts'
+import { fencedScript, runFenced } from './epoch.ts'
+import { type LuaPart, storeScript } from './script.ts'
 
 /** In the order of asking: the revision that a request made is its score. One that is kept already keeps its place. */
 const ADD = storeScript('addRequest', {
@@ -20,7 +22,7 @@ return {'ok'}
 `,
 })
 
-const REMOVE = storeScript('removeRequest', {
+const TAKE_BACK: LuaPart<'body'> = {
   keys: ['requests'],
   args: ['body'],
   lua: `
@@ -29,7 +31,10 @@ if redis.call('ZREM', requests, body) == 1 then
 end
 return {'ok'}
 `,
-})
+}
+
+const REMOVE = storeScript('removeRequest', TAKE_BACK)
+const END = fencedScript('endRequest', TAKE_BACK)
 
 /** Keeps a request. */
 export async function addRequest(data: Data, fleet: string, request: UserRequest): Promise<void> {
@@ -46,4 +51,14 @@ export async function removeRequest(
   request: UserRequest,
 ): Promise<void> {
   await data.run(REMOVE, fleet, { body: formatRequest(request) })
+}
+
+/** Takes a request back that is carried out. @throws {StaleEpoch} */
+export async function endRequest(
+  data: Data,
+  fleet: string,
+  epoch: Epoch,
+  request: UserRequest,
+): Promise<void> {
+  await runFenced(data, END, { fleet, epoch, body: formatRequest(request) })
 }

@@ -17,7 +17,7 @@ import {
 } from './memory.ts'
 import { publish, readEndpoints, statuses } from './published.ts'
 import { announce } from './replicas.ts'
-import { addRequest, removeRequest } from './requests.ts'
+import { addRequest, endRequest, removeRequest } from './requests.ts'
 import { release, reserve } from './reservations.ts'
 import { makeSteadyMemory } from './steady-memory.ts'
 
@@ -48,6 +48,7 @@ export function openRedisStore(options: RedisStoreOptions): Store {
 
     addRequest: (fleet, request) => addRequest(data, fleet, request),
     removeRequest: (fleet, request) => removeRequest(data, fleet, request),
+    endRequest: (fleet, epoch, request) => endRequest(data, fleet, epoch, request),
 
     acceptedSpecs: () => acceptedSpecs(data),
     generationsOf: (fleet, hash) => generationsOf(data, fleet, hash),

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { StaleEpoch } from '../../../src/store/errors.ts'
 import type { UserRequest } from '../../../src/store/store.ts'
 import {
   acceptedSpec,
@@ -175,6 +176,20 @@ export function describeMemory(open: OpenStore): void {
     // One that was replaced meanwhile is not there to be taken back.
     await store.removeRequest(FLEET, { kind: 'forward', node: 'gluetun-a' })
     expect((await store.readFleet(FLEET, T0)).requests).toEqual([cordon, forward])
+  })
+
+  it('ends a request for the leader, and not for one that led before (I6)', async () => {
+    await using bench = await open()
+    const { store } = bench
+    const stale = await leadFrom(store)
+    const epoch = await leadFrom(store)
+    const request: UserRequest = { kind: 'drainEngine', containerId: id('a') }
+    await store.addRequest(FLEET, request)
+    await expect(store.endRequest(FLEET, stale, request)).rejects.toThrow(StaleEpoch)
+    expect((await store.readFleet(FLEET, T0)).requests).toEqual([request])
+    await store.endRequest(FLEET, epoch, request)
+    await store.endRequest(FLEET, epoch, request)
+    expect((await store.readFleet(FLEET, T0)).requests).toEqual([])
   })
 
   it('forgets of one container everything, and of the others nothing', async () => {

@@ -18,6 +18,7 @@ const FENCED: Readonly<Record<string, (store: Store, epoch: Epoch) => Promise<un
       lastFailure: 'x',
       lastFailureAt: T0,
     }),
+  endRequest: (store, epoch) => store.endRequest(FLEET, epoch, { kind: 'delete' }),
   publish: (store, epoch) => store.publish(FLEET, epoch, fleetStatus(epoch), []),
   dropFleet: (store, epoch) => store.dropFleet(FLEET, epoch),
 }
