@@ -5,17 +5,8 @@ import { fleetOf } from './document.ts'
 import { checkShape } from './draft.ts'
 import type { Fleet } from './fleet.ts'
 import type { LoadedFleet, LoadedSpecs } from './load.ts'
-import {
-  type Finding,
-  formatProblem,
-  type Path,
-  printPath,
-  printPlace,
-  type SpecProblem,
-} from './problem.ts'
-
-/** More do not fit into a line that people read. */
-const MAX_SHOWN = 5
+import { type Path, printPath, printPlace, type SpecProblem } from './problem.ts'
+import { unreadableGeneration, whyKept } from './why-kept.ts'
 
 /** A fleet to run, as its newest accepted generation says. */
 export interface DesiredFleet {
@@ -215,61 +206,4 @@ function judge(
       conditions: [unreadableGeneration(kept, shape.findings), ...conditions],
     },
   }
-}
-
-/** The condition of a fleet that goes on with what was accepted before; that replicas disagree is told by their leader. */
-function whyKept(
-  kept: AcceptedSpec,
-  candidate: LoadedFleet | undefined,
-  { snapshot, generations }: DecisionInput,
-  refusal: readonly SpecProblem[] | undefined,
-): readonly PlannedCondition[] {
-  const goesOn = `the fleet goes on with generation ${kept.generation}`
-  if (refusal !== undefined) return [invalid('Clash', `${goesOn}: ${summary(refusal)}`)]
-  if (candidate !== undefined) {
-    const earlier = generations.get(kept.fleet)?.[0]
-    if (earlier === undefined) return []
-    const message =
-      `${goesOn}, for ${candidate.source} is as it was in generation ${earlier}: ` +
-      'save the file once more to go back to that, or bring it up to date'
-    return [invalid('EarlierGeneration', message)]
-  }
-  const problems = problemsOf(kept, snapshot.problems)
-  if (problems.length > 0) return [invalid('Refused', `${goesOn}: ${summary(problems)}`)]
-  const message =
-    `no file declares the fleet any more, it came from ${kept.source}; ${goesOn}: ` +
-    `put the document back, or remove the fleet with acefleet delete ${kept.fleet}`
-  return [{ type: 'Orphaned', status: 'True', reason: 'NotDeclared', message }]
-}
-
-/** Problems that say why a fleet has no sound document: its own, or those of its file that are nobody else's. */
-function problemsOf(kept: AcceptedSpec, problems: readonly SpecProblem[]): readonly SpecProblem[] {
-  const own = problems.filter(({ fleet }) => fleet === kept.fleet)
-  if (own.length > 0) return own
-  return problems.filter(
-    ({ kind, fleet, file }) =>
-      kind !== 'missing' &&
-      fleet === undefined &&
-      (kept.source === file || kept.source.startsWith(`${file}/`)),
-  )
-}
-
-function unreadableGeneration(kept: AcceptedSpec, findings: readonly Finding[]): PlannedCondition {
-  const [first] = findings
-  const why = first === undefined ? '' : ` (${printPath(first.path)} ${first.message})`
-  const message =
-    `generation ${kept.generation} cannot be read by this version of acefleet${why}; its engines are left alone: ` +
-    `run the version that accepted it, or change ${kept.source} so that it becomes a new generation`
-  return invalid('UnreadableGeneration', message)
-}
-
-function invalid(reason: string, message: string): PlannedCondition {
-  return { type: 'SpecInvalid', status: 'True', reason, message }
-}
-
-/** The first few problems; the rest is what `acefleet validate` is for. */
-function summary(problems: readonly SpecProblem[]): string {
-  const shown = problems.slice(0, MAX_SHOWN).map(formatProblem)
-  const rest = problems.length - shown.length
-  return [...shown, ...(rest > 0 ? [`and ${rest} more, see acefleet validate`] : [])].join('; ')
 }

@@ -20,14 +20,14 @@ export async function startViewer(
   facts: Facts,
 ): Promise<ChaosViewer | undefined> {
   const reservation = randomUUID()
-  const reserve = async () => {
+  const reserve = async (state: 'pending' | 'active') => {
     const now = Date.now()
     const session = {
       ...{
         id: reservation,
         content: reservation,
         holder: 'viewer',
-        state: 'active' as const,
+        state,
         relay: '',
       },
       ...{ containerId: containerId as ContainerId, lastBytesAt: now },
@@ -35,11 +35,14 @@ export async function startViewer(
     }
     return await store.reserve(fleet, session, 10, now)
   }
-  if ((await reserve().catch(() => 'away')) !== 'reserved') return undefined
+  const isReserved = async (state: 'pending' | 'active') =>
+    (await reserve(state).catch(() => 'away')) === 'reserved'
+  // As a gateway does: a claim first, and a stream once the engine plays.
+  if (!(await isReserved('pending')) || !(await isReserved('active'))) return undefined
   const fact: ViewerFact = { id: containerId, from: Date.now(), to: Number.POSITIVE_INFINITY }
   facts.viewers.push(fact)
   // The store may be away or young: the stream goes on, and is asserted again and again.
-  const renewals = setInterval(() => void reserve().catch(() => {}), RENEW_MS)
+  const renewals = setInterval(() => void reserve('active').catch(() => {}), RENEW_MS)
   return {
     id: containerId,
     async end() {
