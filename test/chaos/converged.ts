@@ -7,12 +7,15 @@ const CLAIM_MS = 3_000
 /** What is so now, and is still so then, has come to rest, ms. */
 const REST_MS = 700
 
+/** What a fleet that is well may say: each replica reaches its servers by addresses of its own, those of the proxies. */
+const SAID_WHEN_WELL: ReadonlySet<string> = new Set(['Ready', 'LeaseMismatch'])
+
 async function fleetTrouble(stage: Stage): Promise<string | undefined> {
   const { replicas } = stage.wanted()
   for (const replica of stage.replicas) {
     const view = await replica.get<FleetView>(`/v1/fleets/${stage.fleet}`)
     const isReady = view.conditions.some((c) => c.type === 'Ready' && c.status === 'True')
-    const others = view.conditions.filter((c) => c.type !== 'Ready')
+    const others = view.conditions.filter((c) => !SAID_WHEN_WELL.has(c.type))
     const counts = [view.replicas, view.ready, view.updated]
     if (isReady && others.length === 0 && counts.every((count) => count === replicas)) continue
     const said = view.conditions.map((c) => `${c.type}=${c.status} ${c.message}`).join('; ')
