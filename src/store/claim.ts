@@ -15,6 +15,8 @@ export interface Claim {
   readonly expiresAt: number
   /** Engines on which this content has just failed. */
   readonly avoid: readonly ContainerId[]
+  /** The holder's own session of this content, which goes on until the new one has taken its place; empty when there is none. */
+  readonly instead: string
 }
 
 /** Somebody's session that a content is played by already. */

@@ -58,8 +58,12 @@ export function claim(sql: Sql, fleet: string, wanted: Claim, nowMs: number): Cl
   const content = meaningOf(sql, fleet, wanted.content)
   const playing = findPlaying(sql, fleet, content)
   const endpoints = readEndpoints(sql, fleet)
-  if (playing !== undefined && playing.id !== wanted.id) return { kind: 'playing', ...playing }
-  const repeated = endpoints.find(({ containerId }) => containerId === playing?.containerId)
+  const isOwn = playing?.id === wanted.id
+  if (playing !== undefined && !isOwn && playing.id !== wanted.instead)
+    return { kind: 'playing', ...playing }
+  const repeated = isOwn
+    ? endpoints.find(({ containerId }) => containerId === playing.containerId)
+    : undefined
   if (repeated !== undefined) return claimed(repeated, useOf(sql, fleet, repeated.containerId))
   const settlesAt = youngUntil(sql, nowMs)
   if (settlesAt !== undefined) return { kind: 'unsettled', retryAfterMs: settlesAt - nowMs }

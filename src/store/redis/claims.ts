@@ -40,28 +40,26 @@ end
 }
 
 /** The same decisions, in the same order, as the embedded store's `claim`. */
-const CLAIM = storeScript<'id' | 'content' | 'holder' | 'relay' | 'lifetimeMs' | 'avoid'>(
-  'claim',
-  LAPSE,
-  PLAYING,
-  {
-    keys: [
-      'sessions',
-      'expiry',
-      'places',
-      'marks',
-      'traffic',
-      'contents',
-      'aliases',
-      'candidates',
-      'used',
-    ],
-    args: ['id', 'content', 'holder', 'relay', 'lifetimeMs', 'avoid'],
-    lua: `
+const CLAIM = storeScript<
+  'id' | 'content' | 'holder' | 'relay' | 'lifetimeMs' | 'avoid' | 'instead'
+>('claim', LAPSE, PLAYING, {
+  keys: [
+    'sessions',
+    'expiry',
+    'places',
+    'marks',
+    'traffic',
+    'contents',
+    'aliases',
+    'candidates',
+    'used',
+  ],
+  args: ['id', 'content', 'holder', 'relay', 'lifetimeMs', 'avoid', 'instead'],
+  lua: `
 local what = redis.call('HGET', aliases, content) or content
 local session, record = playing(what)
 local repeated = session == id and cjson.decode(record).containerId
-if session and not repeated then return {'playing', session, record} end
+if session and not repeated and session ~= instead then return {'playing', session, record} end
 local settlesAt = bornAt + ${RESERVATION_TTL_MS}
 if not repeated and now < settlesAt then return {'unsettled', exact(settlesAt - now)} end
 
@@ -117,8 +115,7 @@ for _, place in ipairs(all) do
 end
 return {'claimed', best.json, #all - pending, pending}
 `,
-  },
-)
+})
 
 const recordSchema = z.object({
   containerId: z.custom<ContainerId>((value) => typeof value === 'string'),
@@ -139,10 +136,18 @@ function playingSession(id: unknown, record: unknown): PlayingSession {
 export async function claim(
   data: Data,
   fleet: string,
-  { id, content, holder, relay, expiresAt, avoid }: Claim,
+  { id, content, holder, relay, expiresAt, avoid, instead }: Claim,
   nowMs: number,
 ): Promise<ClaimAnswer> {
-  const args = { id, content, holder, relay, lifetimeMs: expiresAt - nowMs, avoid: avoid.join(' ') }
+  const args = {
+    id,
+    content,
+    holder,
+    relay,
+    lifetimeMs: expiresAt - nowMs,
+    avoid: avoid.join(' '),
+    instead,
+  }
   const [word, ...values] = await data.run(CLAIM, fleet, args)
   return data.read((): ClaimAnswer => {
     const [first, second, third] = values

@@ -89,6 +89,10 @@ local heldPlace = held and held.containerId .. '/' .. id
 local isLive = held and redis.call('ZSCORE', expiry, heldPlace) ~= false
 if isLive and held.holder ~= holder then return {'full'} end
 local isSame = held and held.holder == holder and held.containerId == containerId
+local playing = redis.call('HGET', contents, content)
+local other = playing and playing ~= id and redis.call('HGET', sessions, playing)
+local isElsewhere = other
+  and redis.call('ZSCORE', expiry, cjson.decode(other).containerId .. '/' .. playing) ~= false
 if not (isSame and isLive) then
   local isYoung = now < bornAt + ${RESERVATION_TTL_MS}
   local mark = redis.call('HGET', marks, containerId)
@@ -98,11 +102,7 @@ if not (isSame and isLive) then
     if not (mayReturn and (isSame or (isYoung and state == 'active'))) then return {'marked'} end
   end
   if isYoung and state ~= 'active' then return {'unsettled'} end
-  local playing = redis.call('HGET', contents, content)
-  local other = playing and playing ~= id and redis.call('HGET', sessions, playing)
-  if other and redis.call('ZSCORE', expiry, cjson.decode(other).containerId .. '/' .. playing) then
-    return {'taken'}
-  end
+  if isElsewhere then return {'taken'} end
   local others = redis.call('ZLEXCOUNT', places, '[' .. containerId .. '/', '(' .. containerId .. '0')
   if redis.call('ZSCORE', places, place) then others = others - 1 end
   if others >= tonumber(maxStreams) then return {'full'} end
@@ -114,7 +114,7 @@ end
 redis.call('HSET', sessions, id, cjson.encode({
   containerId = containerId, holder = holder, content = content, state = state, relay = relay,
   stat = stat}))
-redis.call('HSET', contents, content, id)
+if not isElsewhere then redis.call('HSET', contents, content, id) end
 redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
 redis.call('ZADD', places, 0, place)
 local flowed = redis.call('HGET', traffic, containerId)

@@ -35,7 +35,14 @@ function withEngines(open: OpenStore, ...engines: readonly Partial<Endpoint>[]):
 function claim({ store, now }: StoreBench, name: string, change: Partial<Claim> = {}) {
   const nowMs = now()
   const wanted = {
-    ...{ id: name, content: `id:${name}`, holder: 'gateway-1', relay: 'http://one', avoid: [] },
+    ...{
+      id: name,
+      content: `id:${name}`,
+      holder: 'gateway-1',
+      relay: 'http://one',
+      avoid: [],
+      instead: '',
+    },
     ...{ expiresAt: nowMs + RESERVATION_TTL_MS, ...change },
   }
   return store.claim(FLEET, wanted, nowMs)
@@ -214,6 +221,20 @@ function describeContents(open: OpenStore): void {
     expect(await store.identify(FLEET, 's', 'id:s', 'infohash:f')).toEqual(first)
     await store.release(FLEET, 's', bench.now())
     expect(await claim(bench, 't', { content: 'id:s' })).toEqual(first)
+  })
+
+  it('lets a session move: the new one plays the content from then on, and the old one lives until it is given back', async () => {
+    await using bench = await withEngines(open, ...engines)()
+    const { store } = bench
+    await claim(bench, 'r')
+    expect(await claim(bench, 's', { content: 'id:r', instead: 'x' })).toEqual(first)
+    const moved = await claim(bench, 's', { content: 'id:r', instead: 'r', avoid: [a] })
+    expect(engineOf(moved)).toBe(b)
+    const nowMs = bench.now()
+    const renewal = session('r', { content: 'id:r', expiresAt: nowMs + RESERVATION_TTL_MS })
+    expect(await store.reserve(FLEET, renewal, 1, nowMs)).toBe('reserved')
+    await store.release(FLEET, 'r', bench.now())
+    expect(await claim(bench, 't', { content: 'id:r' })).toMatchObject({ kind: 'playing', id: 's' })
   })
 
   it('forgets what a session on an engine that is gone played', async () => {

@@ -1,0 +1,148 @@
+import { type Stopwatch, startStopwatch } from '../lease/stopwatch.ts'
+import type { Identified } from '../store/claim.ts'
+import { StoreUnavailable } from '../store/errors.ts'
+import { type Endpoint, RESERVATION_TTL_MS, type Reservation, type Store } from '../store/store.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { Clock } from '../time/clock.ts'
+
+/** Thrown, and given as `lost`'s reason, when a place on an engine is not this session's any more. */
+export class PlaceLost extends Error {
+  override readonly name = 'PlaceLost'
+  readonly code = 'ACE_PLACE_LOST'
+}
+
+export interface TenancyParts {
+  readonly store: Pick<Store, 'reserve' | 'identify' | 'release'>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly fleet: string
+}
+
+/** A session's place on one engine, for as long as it is renewed. */
+export interface Tenancy extends AsyncDisposable {
+  readonly endpoint: Endpoint
+  /** Aborted with {@link PlaceLost} when the place is over. */
+  readonly lost: AbortSignal
+  /**
+   * Whether the engine may be read in this very tick: the place is renewed, or the store was asked and is away, so that
+   * nobody else can have got it. False after a pause of this process, until {@link assertHeld} has asked.
+   */
+  mayRead(): boolean
+  /** Asserts the place anew where it has to be. @throws {PlaceLost} */
+  assertHeld(): Promise<void>
+  /** Bytes have come: the session is active from now on. @throws {PlaceLost} */
+  activate(): Promise<void>
+  /** Tells the infohash that the engine gave. @throws {StoreUnavailable} */
+  identify(infohash: string): Promise<Identified>
+  /** Bytes have come just now; told with the next renewal. */
+  noteBytes(): void
+}
+
+/** Three renewals in a lifetime, so that two may fail, ms. */
+const RENEW_MS = RESERVATION_TTL_MS / 3
+/** While the store does not answer, ms. */
+const RETRY_MS = 1_000
+/** Between what the store counts and what we do: a request that took this long is one too many, ms. */
+const MARGIN_MS = 1_000
+
+/** Keeps the place that a claim gave. `asked` was started before the claim was sent. Disposing it gives the place back. */
+export function keepTenancy(
+  parts: TenancyParts,
+  claimed: Pick<Reservation, 'id' | 'content' | 'holder' | 'relay'> & {
+    readonly endpoint: Endpoint
+  },
+  asked: Stopwatch,
+): Tenancy {
+  const { store, clock, log, fleet } = parts
+  const { endpoint, id, holder, relay } = claimed
+  const { containerId, maxStreams } = endpoint
+  const lost = new AbortController()
+  let content = claimed.content
+  let state: Reservation['state'] = 'pending'
+  let lastBytesAt = 0
+  let renewed = asked
+  /** The last answer was that the store is away, or that it does not know yet. */
+  let isBlind = false
+  let renewal: Promise<void> | undefined
+  let timer: Disposable | undefined
+  let isOver = false
+
+  const hasTime = () => renewed.elapsedMs() < RESERVATION_TTL_MS - MARGIN_MS
+
+  function lose(why: string): void {
+    timer?.[Symbol.dispose]()
+    if (!lost.signal.aborted) lost.abort(new PlaceLost(`${endpoint.slot} of ${fleet}: ${why}`))
+  }
+
+  function schedule(ms: number): void {
+    timer?.[Symbol.dispose]()
+    if (isOver || lost.signal.aborted) return
+    timer = clock.timer(Math.max(1, ms), () => void renew().catch(() => {}))
+  }
+
+  async function ask(): Promise<void> {
+    const sent = startStopwatch(clock)
+    const nowMs = clock.now()
+    const expiresAt = nowMs + RESERVATION_TTL_MS
+    const wanted = { id, containerId, content, holder, relay, state, expiresAt, lastBytesAt }
+    try {
+      const answer = await store.reserve(fleet, wanted, maxStreams, nowMs)
+      if (answer === 'reserved') {
+        renewed = sent
+        isBlind = false
+      } else if (answer === 'unsettled') isBlind = true
+      else lose(`the place is ${answer}`)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      if (!isBlind) log.debug({ fleet, err: error, session: id }, 'a place could not be renewed')
+      isBlind = true
+    } finally {
+      schedule(isBlind ? RETRY_MS : RENEW_MS)
+    }
+  }
+
+  /** One at a time; whoever asks meanwhile gets the answer that is on its way. */
+  function renew(): Promise<void> {
+    renewal ??= ask().finally(() => {
+      renewal = undefined
+    })
+    return renewal
+  }
+
+  schedule(RENEW_MS - asked.elapsedMs())
+  return {
+    endpoint,
+    lost: lost.signal,
+    mayRead: () => !lost.signal.aborted && (hasTime() || isBlind),
+    async assertHeld() {
+      // What was blind before this process stood still says nothing of now.
+      if (!hasTime()) await renew()
+      lost.signal.throwIfAborted()
+    },
+    async activate() {
+      // A renewal that is on its way tells the old state.
+      await renewal
+      state = 'active'
+      await renew()
+      lost.signal.throwIfAborted()
+    },
+    async identify(infohash) {
+      const before = content
+      const answer = await store.identify(fleet, id, before, infohash)
+      if (answer.kind === 'only') content = infohash
+      return answer
+    },
+    noteBytes() {
+      lastBytesAt = clock.now()
+    },
+    async [Symbol.asyncDispose]() {
+      isOver = true
+      lose('it was given back')
+      // A renewal that arrived behind the release would take the place again.
+      await renewal?.catch(() => {})
+      await store.release(fleet, id, clock.now()).catch((error: unknown) => {
+        log.debug({ fleet, err: error, session: id }, 'a place could not be given back, it lapses')
+      })
+    },
+  }
+}
