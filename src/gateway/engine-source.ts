@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto'
+import { type Playback, PlaybackFailed, type StartPlayback } from '../engine/playback.ts'
+import { startStopwatch } from '../lease/stopwatch.ts'
+import type { PlayingSession } from '../store/claim.ts'
+import type { ContainerId } from '../docker/port.ts'
+import { StoreUnavailable } from '../store/errors.ts'
+import { RESERVATION_TTL_MS, type Store } from '../store/store.ts'
+import { type Content, contentKey } from '../streams/content.ts'
+import { keepTenancy, type Tenancy } from '../streams/tenancy.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { Clock } from '../time/clock.ts'
+import { StreamRefused } from './refusal.ts'
+import type { Source } from './source.ts'
+
+export interface EngineSourceParts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Logger
+  readonly startPlayback: StartPlayback
+  /** This gateway. */
+  readonly holder: string
+  /** Where other gateways reach it; empty when nowhere. */
+  readonly relay: string
+  readonly startTimeoutMs: number
+}
+
+export interface EngineSourceCall {
+  readonly fleet: string
+  readonly content: Content
+  readonly parameters: readonly (readonly [string, string])[]
+  readonly avoid: readonly ContainerId[]
+  /** The session's own reservation, which goes on meanwhile. */
+  readonly instead: string
+  readonly signal: AbortSignal
+}
+
+/** What came of asking a fleet for an engine. */
+export type EngineSourceAnswer =
+  | { readonly kind: 'source'; readonly source: Source }
+  /** Another session plays it. */
+  | { readonly kind: 'playing'; readonly by: PlayingSession }
+  /** The engine that was claimed could not play it. */
+  | { readonly kind: 'failed'; readonly engine: ContainerId; readonly error: PlaybackFailed }
+  | { readonly kind: 'refused'; readonly refusal: StreamRefused }
+
+/** Places become free when viewers leave; nobody knows when, s. */
+const CAPACITY_RETRY_S = 10
+const STORE_RETRY_S = 5
+
+type Claimed =
+  | { readonly kind: 'place'; readonly place: Tenancy; readonly id: string }
+  | Exclude<EngineSourceAnswer, { readonly kind: 'source' | 'failed' }>
+
+function refused(answer: { engines: number; ready: number; free: number }, fleet: string) {
+  const { engines, ready } = answer
+  if (engines === 0) return new StreamRefused('starting', `${fleet} has no engine yet`, CAPACITY_RETRY_S)
+  if (ready === 0) {
+    const message = `none of ${fleet}'s ${engines} engines is ready: they start, or their VPN is down`
+    return new StreamRefused('vpn', message, CAPACITY_RETRY_S)
+  }
+  const message = `all places on ${fleet}'s ${ready} ready engines are taken`
+  return new StreamRefused('capacity', message, CAPACITY_RETRY_S)
+}
+
+async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<Claimed> {
+  const { store, clock, log, holder, relay } = parts
+  const { fleet, content, avoid, instead } = call
+  const asked = startStopwatch(clock)
+  const nowMs = clock.now()
+  const wanted = { id: randomUUID(), content: contentKey(content), holder, relay, avoid, instead }
+  try {
+    const answer = await store.claim(
+      fleet,
+      { ...wanted, expiresAt: nowMs + RESERVATION_TTL_MS },
+      nowMs,
+    )
+    switch (answer.kind) {
+      case 'claimed': {
+        const { endpoint, load } = answer
+        const on = { fleet, slot: endpoint.slot, vpn: endpoint.vpn, content: wanted.content }
+        log.info({ ...on, ...load, session: wanted.id }, 'claimed an engine for a stream')
+        const place = keepTenancy({ store, clock, log, fleet }, { ...wanted, endpoint }, asked)
+        return { kind: 'place', place, id: wanted.id }
+      }
+      case 'playing': {
+        const { kind, ...by } = answer
+        return { kind, by }
+      }
+      case 'unsettled': {
+        const message = 'the store has restarted, and streams that run are counted first'
+        const retryS = Math.ceil(answer.retryAfterMs / 1_000)
+        return { kind: 'refused', refusal: new StreamRefused('store', message, retryS) }
+      }
+      case 'refused':
+        return { kind: 'refused', refusal: refused(answer, fleet) }
+    }
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    return { kind: 'refused', refusal: new StreamRefused('store', error.message, STORE_RETRY_S) }
+  }
+}
+
+function makeSource(place: Tenancy, playback: Playback, id: string): Source {
+  const { endpoint } = place
+  return {
+    name: endpoint.slot,
+    endpoint,
+    reservationId: id,
+    body: playback.body,
+    infohash: playback.infohash,
+    lost: place.lost,
+    mayRead: () => place.mayRead(),
+    assertHeld: () => place.assertHeld(),
+    noteBytes: () => place.noteBytes(),
+    stat: (signal) => playback.stat(signal),
+    async [Symbol.asyncDispose]() {
+      playback.body.destroy()
+      await playback.stop()
+      // Last: while the engine has the session its place is taken.
+      await place[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Claims an engine of a fleet and begins a session on it. Rejects only with what is a mistake of ours. */
+export async function openEngineSource(
+  parts: EngineSourceParts,
+  call: EngineSourceCall,
+): Promise<EngineSourceAnswer> {
+  const claimed = await claim(parts, call)
+  if (claimed.kind !== 'place') return claimed
+  await using resources = new AsyncDisposableStack()
+  const place = resources.use(claimed.place)
+  const { containerId, host, port } = place.endpoint
+  const { content, parameters } = call
+  try {
+    const playback = await parts.startPlayback({
+      ...{ host, port, playerId: claimed.id, startTimeoutMs: parts.startTimeoutMs },
+      query: [[content.kind, content.hash], ...parameters],
+      signal: AbortSignal.any([call.signal, place.lost]),
+    })
+    const source = resources.adopt(makeSource(place, playback, claimed.id), async () => {
+      playback.body.destroy()
+      await playback.stop()
+    })
+    if (playback.infohash !== undefined) {
+      const key = contentKey({ kind: 'infohash', hash: playback.infohash })
+      // Without an answer nobody can claim it by that name either.
+      const answer = await place.identify(key).catch(() => undefined)
+      if (answer?.kind === 'playing') return { kind: 'playing', by: answer }
+    }
+    await place.activate()
+    resources.move()
+    return { kind: 'source', source }
+  } catch (error) {
+    const failure =
+      error instanceof PlaybackFailed
+        ? error
+        : new PlaybackFailed('engine', error instanceof Error ? error.message : String(error))
+    return { kind: 'failed', engine: containerId, error: failure }
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Why a viewer gets nothing, as its HTTP answer says.
+ * - `capacity`, `vpn`, `store`, `starting`: 503, with Retry-After.
+ * - `unknown`: 404, no engine finds the content. `engine`: 502, engines could not play it.
+ */
+export type RefusalReason = 'capacity' | 'vpn' | 'store' | 'starting' | 'unknown' | 'engine'
+
+/** Thrown when a stream cannot be given. The message is for people, with the engine's own reason. */
+export class StreamRefused extends Error {
+  override readonly name = 'StreamRefused'
+  readonly code = 'ACE_STREAM_REFUSED'
+  readonly reason: RefusalReason
+  /** Seconds after which it is worth another try; undefined when nothing is known to change. */
+  readonly retryAfterS: number | undefined
+  constructor(reason: RefusalReason, message: string, retryAfterS?: number) {
+    super(message)
+    this.reason = reason
+    this.retryAfterS = retryAfterS
+  }
+
+  get status(): 404 | 502 | 503 {
+    if (this.reason === 'unknown') return 404
+    return this.reason === 'engine' ? 502 : 503
+  }
+}

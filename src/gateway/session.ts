@@ -1,0 +1,247 @@
+import type { ContainerId } from '../docker/port.ts'
+import type { Content } from '../streams/content.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { Clock } from '../time/clock.ts'
+import { type Feed, makeFeed } from './fanout/feed.ts'
+import { type PourEnd, pour } from './pour.ts'
+import { StreamRefused } from './refusal.ts'
+import type { GatewaySettings } from './settings.ts'
+import type { Source } from './source.ts'
+
+/** What a session looks for a source with. */
+export interface Quest {
+  /** Engines on which it has just failed. */
+  readonly avoid: readonly ContainerId[]
+  /** The session's own reservation, which goes on meanwhile; empty when there is none. */
+  readonly instead: string
+  readonly signal: AbortSignal
+}
+
+/** Finds where the bytes are to come from. @throws {StreamRefused} when there is nowhere. */
+export type FindSource = (quest: Quest) => Promise<Source>
+
+/** What became of a session, for events and metrics. */
+export interface SessionNews {
+  readonly kind: 'started' | 'moved' | 'interrupted' | 'ended'
+  readonly source: string
+  readonly message: string
+  /** For `started`, ms from the first viewer's request to the first byte; for `moved`, of the gap between sources. */
+  readonly tookMs: number
+}
+
+export interface SessionParts {
+  readonly content: Content
+  readonly find: FindSource
+  /** Whether the engine of the source is about to go, so that the session should leave it. */
+  readonly isLeaving: (source: Source) => boolean
+  readonly settings: GatewaySettings
+  readonly clock: Clock
+  readonly log: Logger
+  readonly onNews: (news: SessionNews) => void
+  /** New bytes are there, or the end. */
+  readonly onBytes: () => void
+}
+
+/** How often a session that plays looks whether its engine is about to go, ms. */
+const LOOK_MS = 1_000
+/** Between two attempts to leave an engine that is about to go, or to find a new source for viewers who wait, ms. */
+const RETRY_MS = { move: 5_000, gap: 1_000 }
+/** Null packets keep players from giving up on a silent connection: one each half second. */
+const FILL_MS = 500
+const FILL_PACKETS = 7
+/** Engines that failed are tried again after so many others. */
+const AVOIDED = 8
+
+/**
+ * One content being played, for as long as somebody wants it: finds a source, reads it into the feed, and goes over to
+ * another source when it ends, is lost or its engine is about to go. Viewers notice a gap at most.
+ */
+export class Session {
+  readonly feed: Feed
+  readonly started: Promise<void>
+  readonly #parts: SessionParts
+  readonly #closing = new AbortController()
+  readonly #avoid: ContainerId[] = []
+  readonly #ended: Promise<void>
+  readonly #start = Promise.withResolvers<void>()
+  readonly #startedAt: number
+  #source: Source | undefined
+  #failure: StreamRefused | undefined
+  #isOver = false
+  #bytes = 0
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+    this.#startedAt = parts.clock.monotonic()
+    this.feed = makeFeed(parts.settings.buffer)
+    this.started = this.#start.promise
+    // Whoever waits for it hears of a failure; if all have left nobody does.
+    this.started.catch(() => {})
+    this.#ended = this.#run()
+  }
+
+  /** The present source; undefined before the first one and in a gap. */
+  get source(): Source | undefined {
+    return this.#source
+  }
+
+  /** Why it ended; undefined while it goes on, and when it was closed. */
+  get failure(): StreamRefused | undefined {
+    return this.#failure
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Bytes that came from sources. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Ends it, and gives its engine back. */
+  async close(): Promise<void> {
+    this.#closing.abort(new StreamRefused('engine', 'the stream was closed'))
+    await this.#ended
+  }
+
+  async #run(): Promise<void> {
+    const { clock, onNews, onBytes, log } = this.#parts
+    try {
+      let source = await this.#find('')
+      onNews({ kind: 'started', source: source.name, message: '', tookMs: this.#sinceStart() })
+      for (;;) {
+        const { end, next } = await this.#play(source)
+        if (end.kind === 'stopped' && next === undefined) break
+        const goneAt = clock.monotonic()
+        onNews({ kind: 'interrupted', source: source.name, message: end.message, tookMs: 0 })
+        if (!this.feed.cut()) throw new StreamRefused('engine', `${source.name}: ${end.message}`)
+        const following = next ?? (await this.#bridge(source, end))
+        const tookMs = clock.monotonic() - goneAt
+        onNews({ kind: 'moved', source: following.name, message: end.message, tookMs })
+        source = following
+      }
+    } catch (error) {
+      this.#fail(error, log)
+    } finally {
+      this.#isOver = true
+      this.feed.end(clock.monotonic())
+      onNews({ kind: 'ended', source: '', message: this.#failure?.message ?? '', tookMs: 0 })
+      onBytes()
+    }
+  }
+
+  #fail(error: unknown, log: Logger): void {
+    if (this.#closing.signal.aborted) return this.#start.reject(this.#closing.signal.reason)
+    if (error instanceof StreamRefused) this.#failure = error
+    else {
+      log.error({ err: error }, 'a stream failed unexpectedly')
+      this.#failure = new StreamRefused('engine', 'an unexpected error, see the log of the gateway')
+    }
+    this.#start.reject(this.#failure)
+  }
+
+  #sinceStart(): number {
+    return this.#parts.clock.monotonic() - this.#startedAt
+  }
+
+  #find(instead: string): Promise<Source> {
+    return this.#parts.find({
+      avoid: [...this.#avoid],
+      instead,
+      signal: this.#closing.signal,
+    })
+  }
+
+  /** Reads a source to its end, or until there is a better one. It is given back before this resolves. */
+  async #play(source: Source): Promise<{ readonly end: PourEnd; readonly next?: Source }> {
+    const { clock, settings, onBytes } = this.#parts
+    const over = new AbortController()
+    const signal = AbortSignal.any([over.signal, this.#closing.signal])
+    this.#source = source
+    const moving = this.#leaveInTime(source, over)
+    const take = (chunk: Buffer) => {
+      this.#bytes += chunk.length
+      const handedOn = this.feed.push(chunk, clock.monotonic())
+      if (handedOn === 0) return
+      this.#start.resolve()
+      onBytes()
+    }
+    const end = await pour(source, { clock, silenceMs: settings.silenceMs, take, signal })
+    this.#source = undefined
+    over.abort()
+    const next = await moving
+    if (end.kind !== 'stopped') this.#shun(source)
+    await source[Symbol.asyncDispose]()
+    return next === undefined ? { end } : { end, next }
+  }
+
+  /** Finds another source while this one still plays, when its engine is about to go. Ends `over` when it has one. */
+  async #leaveInTime(source: Source, over: AbortController): Promise<Source | undefined> {
+    const { clock, isLeaving, log } = this.#parts
+    const signal = AbortSignal.any([over.signal, this.#closing.signal])
+    try {
+      for (;;) {
+        await clock.sleep(LOOK_MS, signal)
+        if (!isLeaving(source)) continue
+        this.#shun(source)
+        const next = await this.#parts
+          .find({ avoid: [...this.#avoid], instead: source.reservationId ?? '', signal })
+          .catch((error: unknown) => {
+            signal.throwIfAborted()
+            log.debug({ err: error, source: source.name }, 'a stream cannot leave its engine yet')
+          })
+        if (next !== undefined) {
+          over.abort()
+          return next
+        }
+        await clock.sleep(RETRY_MS.move, signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+      return undefined
+    }
+  }
+
+  /** Keeps viewers alive without a source until there is one. @throws {StreamRefused} when that takes too long. */
+  async #bridge(lost: Source, end: PourEnd): Promise<Source> {
+    const { clock, settings, onBytes } = this.#parts
+    const { signal } = this.#closing
+    const until = clock.monotonic() + settings.gapMs
+    let filler: Disposable | undefined
+    const fill = () => {
+      this.feed.fill(FILL_PACKETS, clock.monotonic())
+      onBytes()
+      filler = clock.timer(FILL_MS, fill)
+    }
+    filler = clock.timer(FILL_MS, fill)
+    try {
+      for (;;) {
+        signal.throwIfAborted()
+        try {
+          return await this.#find('')
+        } catch (error) {
+          if (!(error instanceof StreamRefused) || clock.monotonic() >= until) throw error
+          // What has failed everywhere may work again, and the engine that was lost may be back.
+          this.#avoid.length = 0
+        }
+        await clock.sleep(RETRY_MS.gap, signal)
+      }
+    } catch (error) {
+      if (!(error instanceof StreamRefused) || signal.aborted) throw error
+      throw new StreamRefused(
+        error.reason,
+        `${lost.name}: ${end.message}; no other source was found: ${error.message}`,
+        error.retryAfterS,
+      )
+    } finally {
+      filler?.[Symbol.dispose]()
+    }
+  }
+
+  #shun({ endpoint }: Source): void {
+    if (endpoint === undefined || this.#avoid.includes(endpoint.containerId)) return
+    this.#avoid.push(endpoint.containerId)
+    if (this.#avoid.length > AVOIDED) this.#avoid.shift()
+  }
+}
