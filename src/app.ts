@@ -19,7 +19,10 @@ import { startWatch } from './control/watch.ts'
 import { connectDocker } from './docker/dockerode.ts'
 import type { DockerError } from './docker/errors.ts'
 import { createProbe } from './engine/client.ts'
+import { makeStartPlayback } from './engine/playback.ts'
 import { engineTemplate } from './engine/template.ts'
+import { makeGateway } from './gateway/gateway.ts'
+import { DEFAULT_GATEWAY } from './gateway/settings.ts'
 import { openNodeHttp } from './net/node-http.ts'
 import { openRedis } from './redis/data-server.ts'
 import { loadSpecs } from './spec/load.ts'
@@ -63,6 +66,7 @@ function openSenses(
   return {
     docker,
     probe: createProbe(http.get, clock),
+    startPlayback: makeStartPlayback(http.get, clock),
     readControl: createReadControl({ http: http.get, readFile: readSmallFile, clock }),
     restartVpn: createRestartVpn({ http, readFile: readSmallFile, clock }),
     clock,
@@ -189,13 +193,24 @@ export async function runServer(
   const fault = new AbortController()
   const over = AbortSignal.any([signal, fault.signal])
   const reads = rememberReads(store, clock)
+  await using gateway = makeGateway({
+    ...{ store, clock, log, holder },
+    settings: DEFAULT_GATEWAY,
+    startPlayback: senses.startPlayback,
+    relay: '',
+    fleets: async () => (await store.statuses()).map(({ fleet }) => fleet),
+    openRelay: async () => undefined,
+    onSession: (content, { kind, source, message, tookMs }) =>
+      log.info({ content, source, tookMs: Math.round(tookMs) }, `stream ${kind}: ${message}`),
+    onViewer: (news) => log.debug(news, 'viewer gone'),
+  })
   const api = makeApi({ store, reads, metrics, recorder, control, clock, log, closing: over })
-  await using listener = await listen(api, options.listen)
+  await using listener = await listen(api, options.listen, gateway.handle)
   const { url } = listener
   log.info({ url, holder, instance: options.instance, docker: senses.docker.address }, 'listening')
   const jobs = [
     ...[fleets.serve(over), specs.follow(over), fleets.followEvents(over), backend.watch(over)],
-    ...[reads.follow(over), fleets.askDocker(over)],
+    ...[reads.follow(over), fleets.askDocker(over), gateway.follow(over)],
     ...(mode === 'redis' ? [replicas.follow(over)] : []),
   ]
   await untilOver({ jobs, interrupted: signal, fault })

@@ -1,5 +1,5 @@
-import type { Server } from 'node:http'
-import { createAdaptorServer } from '@hono/node-server'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 
 /** How long a client may take for its request's head, ms. */
@@ -54,16 +54,20 @@ async function close(server: Server): Promise<void> {
   clearTimeout(grace)
 }
 
-/** Starts to serve the application. @throws {ListenFailed} */
+/** Takes a request, or leaves it to others by answering false. */
+export type TakeRequest = (req: IncomingMessage, res: ServerResponse) => boolean
+
+/** Starts to serve the application, and before it whatever `take` takes. @throws {ListenFailed} */
 export async function listen(
   app: Hono,
   address: { readonly host: string; readonly port: number },
+  take: TakeRequest = () => false,
 ): Promise<Listener> {
   const { host } = address
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: { headersTimeout: HEADERS_TIMEOUT_MS },
-  }) as Server
+  const answer = getRequestListener(app.fetch)
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (req, res) => {
+    if (!take(req, res)) void answer(req, res)
+  })
   const listening = Promise.withResolvers<void>()
   server.on('error', (error) => listening.reject(failure(error, host, address.port)))
   server.listen(address.port, host, listening.resolve)

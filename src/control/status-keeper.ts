@@ -1,4 +1,5 @@
 import type { Lease } from '../lease/lease.ts'
+import type { Phase } from '../lifecycle/phase.ts'
 import type { Endpoint, Store } from '../store/store.ts'
 import { mergeConditions } from '../telemetry/conditions.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -39,6 +40,8 @@ export interface StatusKeeper {
   publish(status: FleetStatus, maxStreams: number, lease: Lease): Promise<void>
 }
 
+const LEAVING: ReadonlySet<Phase> = new Set(['Draining', 'Stopping', 'Exited'])
+
 /** Engines as claims see them. One whose VPN is down would play nothing, though it answers. */
 function endpointsOf(
   { engines, vpns }: FleetStatus,
@@ -49,8 +52,10 @@ function endpointsOf(
   return engines.flatMap(
     ({ containerId, address: host, port, slot, forwarded, vpn, ...engine }) => {
       if (containerId === undefined || host === undefined || port === undefined) return []
-      const ready = engine.ready && !down.has(vpn ?? '')
-      return [{ containerId, slot, host, port, ready, forwarded, vpn, maxStreams, epoch }]
+      const isCut = down.has(vpn ?? '')
+      const ready = engine.ready && !isCut
+      const leaving = isCut || engine.dead || LEAVING.has(engine.phase)
+      return [{ containerId, slot, host, port, ready, forwarded, vpn, maxStreams, leaving, epoch }]
     },
   )
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { ContainerId } from '../docker/port.ts'
 import { type Playback, PlaybackFailed, type StartPlayback } from '../engine/playback.ts'
 import { startStopwatch } from '../lease/stopwatch.ts'
 import type { PlayingSession } from '../store/claim.ts'
-import type { ContainerId } from '../docker/port.ts'
 import { StoreUnavailable } from '../store/errors.ts'
 import { RESERVATION_TTL_MS, type Store } from '../store/store.ts'
 import { type Content, contentKey } from '../streams/content.ts'
@@ -53,7 +53,8 @@ type Claimed =
 
 function refused(answer: { engines: number; ready: number; free: number }, fleet: string) {
   const { engines, ready } = answer
-  if (engines === 0) return new StreamRefused('starting', `${fleet} has no engine yet`, CAPACITY_RETRY_S)
+  if (engines === 0)
+    return new StreamRefused('starting', `${fleet} has no engine yet`, CAPACITY_RETRY_S)
   if (ready === 0) {
     const message = `none of ${fleet}'s ${engines} engines is ready: they start, or their VPN is down`
     return new StreamRefused('vpn', message, CAPACITY_RETRY_S)

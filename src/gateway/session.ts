@@ -3,6 +3,7 @@ import type { Content } from '../streams/content.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
 import { type Feed, makeFeed } from './fanout/feed.ts'
+import { PlayedHere } from './find-source.ts'
 import { type PourEnd, pour } from './pour.ts'
 import { StreamRefused } from './refusal.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -101,7 +102,7 @@ export class Session {
 
   /** Ends it, and gives its engine back. */
   async close(): Promise<void> {
-    this.#closing.abort(new StreamRefused('engine', 'the stream was closed'))
+    this.#closing.abort(new StreamRefused('starting', 'the stream was closed', 1))
     await this.#ended
   }
 
@@ -132,13 +133,17 @@ export class Session {
   }
 
   #fail(error: unknown, log: Logger): void {
-    if (this.#closing.signal.aborted) return this.#start.reject(this.#closing.signal.reason)
-    if (error instanceof StreamRefused) this.#failure = error
-    else {
-      log.error({ err: error }, 'a stream failed unexpectedly')
-      this.#failure = new StreamRefused('engine', 'an unexpected error, see the log of the gateway')
-    }
-    this.#start.reject(this.#failure)
+    this.#failure = this.#refusalOf(error, log)
+    this.#start.reject(error instanceof PlayedHere ? error : this.#failure)
+  }
+
+  #refusalOf(error: unknown, log: Logger): StreamRefused | undefined {
+    const { signal } = this.#closing
+    if (signal.aborted) return signal.reason
+    if (error instanceof PlayedHere) return undefined
+    if (error instanceof StreamRefused) return error
+    log.error({ err: error }, 'a stream failed unexpectedly')
+    return new StreamRefused('engine', 'an unexpected error, see the log of the gateway')
   }
 
   #sinceStart(): number {

@@ -1,11 +1,11 @@
 import { contentKey, type Wanted } from '../streams/content.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
-import type { Cursor } from './fanout/cursor.ts'
 import { makeDeadChannels } from './dead-channels.ts'
+import type { Cursor } from './fanout/cursor.ts'
 import { PlayedHere } from './find-source.ts'
-import { type FindSource, Session, type SessionNews } from './session.ts'
 import { StreamRefused } from './refusal.ts'
+import { type FindSource, Session, type SessionNews } from './session.ts'
 import type { GatewaySettings } from './settings.ts'
 import type { Source } from './source.ts'
 
@@ -33,6 +33,8 @@ export interface Sessions extends AsyncDisposable {
   join(wanted: Wanted, pump: () => void, signal: AbortSignal): Promise<Seat>
   /** Of living sessions, by what they were asked for first. */
   list(): readonly SessionView[]
+  /** A living session, by what it was asked for. */
+  find(key: string): Session | undefined
   /** A living session, by its reservation. */
   byReservation(id: string): Session | undefined
 }
@@ -101,7 +103,8 @@ export function makeSessions(parts: SessionsParts): Sessions {
     const room = rooms.get(key)
     if (news.kind !== 'ended' || room === undefined) return
     const { failure } = room.session
-    if (failure !== undefined && ['unknown', 'engine'].includes(failure.reason)) dead.note(key, failure)
+    if (failure !== undefined && ['unknown', 'engine'].includes(failure.reason))
+      dead.note(key, failure)
     forget(room)
   }
 
@@ -182,6 +185,7 @@ export function makeSessions(parts: SessionsParts): Sessions {
       [...new Set(rooms.values())].map(({ key, session, viewers, startedAt }) => {
         return { key, session, viewers, startedAt }
       }),
+    find: (key) => rooms.get(key)?.session,
     byReservation: (id) =>
       [...rooms.values()].find(({ session }) => session.source?.reservationId === id)?.session,
     async [Symbol.asyncDispose]() {

@@ -85,6 +85,7 @@ const endpointSchema = z.looseObject({
   forwarded: z.boolean(),
   vpn: z.string().optional(),
   maxStreams: z.number(),
+  leaving: z.boolean().default(false),
   epoch,
 })
 

@@ -92,6 +92,8 @@ export interface Endpoint {
   readonly forwarded: boolean
   readonly vpn: string | undefined
   readonly maxStreams: number
+  /** Draining, dead, or behind a VPN that is down: its streams are to move to another engine. */
+  readonly leaving: boolean
   readonly epoch: Epoch
 }
 

@@ -96,6 +96,7 @@ export function endpoint(epoch: Epoch, change: Partial<Endpoint> = {}): Endpoint
     forwarded: false,
     vpn: 'gluetun-a',
     maxStreams: 2,
+    leaving: false,
     epoch,
     ...change,
   }

@@ -1,0 +1,158 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { StartPlayback } from '../engine/playback.ts'
+import type { PlayingSession } from '../store/claim.ts'
+import type { Store } from '../store/store.ts'
+import { ContentInvalid, contentKey, readContent, type Wanted } from '../streams/content.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { Clock } from '../time/clock.ts'
+import { contentOfPath, makeEngineProtocol } from './engine-protocol.ts'
+import { openEngineSource } from './engine-source.ts'
+import { makeEngineWatch } from './engine-watch.ts'
+import { makeFindSource } from './find-source.ts'
+import type { SessionNews } from './session.ts'
+import { makeSessions, type SessionView } from './sessions.ts'
+import type { GatewaySettings } from './settings.ts'
+import type { Source } from './source.ts'
+import { answerJson, answerText, beginStream, MPEG_TS } from './stream-response.ts'
+import { makeViewers, type ViewerNews } from './viewers.ts'
+
+export interface GatewayParts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Logger
+  readonly settings: GatewaySettings
+  readonly startPlayback: StartPlayback
+  /** This process, unique among gateways. */
+  readonly holder: string
+  /** Where other gateways reach this one: the base of a URL; empty when nowhere. */
+  readonly relay: string
+  /** Fleets that may play, in the order in which they are asked. */
+  readonly fleets: () => Promise<readonly string[]>
+  readonly openRelay: (
+    fleet: string,
+    by: PlayingSession,
+    signal: AbortSignal,
+  ) => Promise<Source | undefined>
+  readonly onSession: (content: string, news: SessionNews) => void
+  readonly onViewer: (news: ViewerNews) => void
+}
+
+/** Hands streams to viewers. Disposing it ends all of them and gives their engines back. */
+export interface Gateway extends AsyncDisposable {
+  /** Takes a request for a stream; false for all others, which it leaves alone. */
+  handle(req: IncomingMessage, res: ServerResponse): boolean
+  /** Looks after streams and viewers until aborted. */
+  follow(signal: AbortSignal): Promise<void>
+  list(): readonly SessionView[]
+}
+
+/** Twice a reservation's lifetime: by then a dead owner's place has lapsed. */
+const OWNER_PATIENCE_MS = 30_000
+
+export function makeGateway(parts: GatewayParts): Gateway {
+  const { store, clock, log, settings, holder, startPlayback, relay } = parts
+  const engines = {
+    store,
+    clock,
+    log,
+    startPlayback,
+    holder,
+    relay,
+    startTimeoutMs: settings.startTimeoutMs,
+  }
+  const fleetOf = new WeakMap<Source, string>()
+  const sessions = makeSessions({
+    clock,
+    log,
+    settings,
+    makeFind: (wanted) =>
+      makeFindSource(
+        {
+          ...{ clock, holder, fleets: parts.fleets, openRelay: parts.openRelay },
+          openEngine: async (call) => {
+            const answer = await openEngineSource(engines, call)
+            if (answer.kind === 'source') fleetOf.set(answer.source, call.fleet)
+            return answer
+          },
+          isOurs: (id) => sessions.byReservation(id) !== undefined,
+          patienceMs: OWNER_PATIENCE_MS,
+        },
+        wanted,
+      ),
+    isLeaving: (source) => {
+      const fleet = fleetOf.get(source)
+      const engine = source.endpoint?.containerId
+      return fleet !== undefined && engine !== undefined && watch.isLeaving(fleet, engine)
+    },
+    onNews: parts.onSession,
+  })
+  const watch = makeEngineWatch(store, clock, () =>
+    sessions.list().flatMap(({ session }) => {
+      const fleet = session.source && fleetOf.get(session.source)
+      return fleet === undefined ? [] : [fleet]
+    }),
+  )
+  const viewers = makeViewers({ sessions, settings, clock, log, onViewer: parts.onViewer })
+  const protocol = makeEngineProtocol(sessions, log)
+
+  function serve(req: IncomingMessage, res: ServerResponse, wanted: Wanted): void {
+    // A probe wants to know whether it may come, and not to take an engine for it.
+    if (req.method === 'HEAD') {
+      beginStream(res, MPEG_TS)
+      res.end()
+      return
+    }
+    void viewers.serve(req, res, wanted, contentKey(wanted.content))
+  }
+
+  function getStream(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): void {
+    const isJson = query.get('format') === 'json'
+    query.delete('format')
+    try {
+      const wanted = readContent(query)
+      if (isJson) void protocol.begin(req, res, wanted)
+      else serve(req, res, wanted)
+    } catch (error) {
+      if (!(error instanceof ContentInvalid)) throw error
+      answerText(res, 400, error.message)
+    }
+  }
+
+  function playback(req: IncomingMessage, res: ServerResponse, path: string): void {
+    const content = contentOfPath(path)
+    if (content === undefined) answerText(res, 404, 'there is no such stream')
+    else serve(req, res, { content, parameters: [] })
+  }
+
+  function status(res: ServerResponse): void {
+    const all = sessions.list()
+    const watched = all.reduce((sum, each) => sum + each.viewers, 0)
+    answerJson(res, 200, { status: 'ok', streams: all.length, clients: watched })
+  }
+
+  return {
+    handle(req, res) {
+      const { pathname, searchParams } = new URL(req.url ?? '/', 'http://gateway')
+      const path = pathname.replace(/\/+$/, '')
+      if (!path.startsWith('/ace/')) return false
+      if (req.method !== 'GET' && req.method !== 'HEAD') {
+        answerText(res, 405, `${req.method} is not taken here; taken are: GET, HEAD`, {
+          Allow: 'GET, HEAD',
+        })
+        return true
+      }
+      if (path === '/ace/getstream') getStream(req, res, searchParams)
+      else if (path === '/ace/status') status(res)
+      else if (path.startsWith('/ace/r/')) playback(req, res, path)
+      else if (path.startsWith('/ace/stat/')) void protocol.stat(res, path)
+      else if (path.startsWith('/ace/cmd/')) protocol.command(res, path, searchParams)
+      else answerText(res, 404, `nothing is served at ${path}`)
+      return true
+    },
+    async follow(signal) {
+      await Promise.all([watch.follow(signal), viewers.follow(signal)])
+    },
+    list: () => sessions.list(),
+    [Symbol.asyncDispose]: () => sessions[Symbol.asyncDispose](),
+  }
+}
