@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, get, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { ContainerId } from '../../src/docker/port.ts'
+import { makeStartPlayback } from '../../src/engine/playback.ts'
+import { type Gateway, makeGateway } from '../../src/gateway/gateway.ts'
+import type { SessionNews } from '../../src/gateway/session.ts'
+import { DEFAULT_GATEWAY, type GatewaySettings } from '../../src/gateway/settings.ts'
+import type { ViewerNews } from '../../src/gateway/viewers.ts'
+import type { Epoch } from '../../src/lease/lease.ts'
+import { openNodeHttp } from '../../src/net/node-http.ts'
+import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
+import { type Endpoint, RESERVATION_TTL_MS, type Store } from '../../src/store/store.ts'
+import { makeLogger } from '../../src/telemetry/log.ts'
+import { systemClock } from '../../src/time/clock.ts'
+import { fleetStatus } from '../conformance/store/sample.ts'
+import { engineInProcess, type InProcessEngine } from '../harness/engine-in-process.ts'
+import type { Traits } from '../standins/engine/traits.ts'
+
+export const FLEET = 'home'
+
+/** 40 hex digits for a content, from a word. */
+export function hashOf(word: string): string {
+  return Buffer.from(word).toString('hex').padEnd(40, '0').slice(0, 40)
+}
+
+/** A gateway that listens, before engine stand-ins in this process. */
+export interface GatewayRig extends AsyncDisposable {
+  readonly gateway: Gateway
+  readonly store: Store
+  /** The base of its URL. */
+  readonly url: string
+  readonly engines: readonly InProcessEngine[]
+  readonly news: (SessionNews & { readonly content: string })[]
+  readonly viewers: ViewerNews[]
+  /** What the leader says of the engines; `changes` by their number. */
+  publish(changes?: Readonly<Record<number, Partial<Endpoint>>>): Promise<void>
+  /** Container ids are made up from the number. */
+  idOf(engine: number): ContainerId
+  /** Sessions at the store by engine. */
+  sessionsOn(engine: number): Promise<number>
+}
+
+export interface GatewayRigOptions {
+  readonly engines?: number
+  readonly maxStreams?: number
+  readonly traits?: Partial<Traits>
+  readonly settings?: Partial<GatewaySettings>
+}
+
+/** Makes one. Its store is old enough to know all sessions. */
+export async function makeGatewayRig(options: GatewayRigOptions = {}): Promise<GatewayRig> {
+  const { engines: count = 2, maxStreams = 2, traits = {}, settings = {} } = options
+  await using resources = new AsyncDisposableStack()
+  const clock = systemClock
+  // It is born long ago by all clocks: they run on from there.
+  let backMs = 2 * RESERVATION_TTL_MS
+  const aged = { now: () => clock.now() - backMs, monotonic: () => clock.monotonic() - backMs }
+  const store = resources.use(
+    await openEmbeddedStore({ dir: ':memory:', clock: aged, newId: randomUUID }),
+  )
+  backMs = 0
+  const log = makeLogger({
+    level: 'error',
+    pretty: false,
+    colour: false,
+    clock,
+    to: process.stderr,
+  })
+  const engines: InProcessEngine[] = []
+  for (let n = 0; n < count; n++) engines.push(resources.use(await engineInProcess(traits)))
+  const epoch: Epoch = await store.openTerm(FLEET, 'test', 0, clock.now())
+  const idOf = (engine: number) => engine.toString(16).padStart(64, '0') as ContainerId
+  const publish: GatewayRig['publish'] = (changes = {}) =>
+    store.publish(
+      FLEET,
+      epoch,
+      fleetStatus(epoch),
+      engines.map((engine, n) => ({
+        ...{ containerId: idOf(n), slot: String(n), host: '127.0.0.1' },
+        ...{ port: Number(new URL(engine.url).port), ready: true, forwarded: false },
+        ...{ vpn: undefined, maxStreams, leaving: false, epoch, ...changes[n] },
+      })),
+    )
+  await publish()
+  const news: (SessionNews & { readonly content: string })[] = []
+  const viewers: ViewerNews[] = []
+  const http = resources.use(openNodeHttp(clock))
+  const gateway = makeGateway({
+    ...{ store, clock, log, holder: 'gateway-1', relay: '' },
+    settings: { ...DEFAULT_GATEWAY, ...settings },
+    startPlayback: makeStartPlayback(http.get, clock),
+    fleets: async () => [FLEET],
+    openRelay: async () => undefined,
+    onSession: (content, each) => void news.push({ content, ...each }),
+    onViewer: (each) => void viewers.push(each),
+  })
+  const server = createServer((req, res) => {
+    if (!gateway.handle(req, res)) res.writeHead(404).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  resources.defer(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  resources.use(gateway)
+  const over = new AbortController()
+  void gateway.follow(over.signal)
+  resources.defer(() => over.abort())
+  const owned = resources.move()
+  return {
+    ...{ gateway, store, engines, news, viewers, publish, idOf },
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async sessionsOn(engine) {
+      const all = await store.sessions(FLEET, clock.now())
+      return all.filter(({ containerId }) => containerId === idOf(engine)).length
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** A GET whose body is left to the caller; no redirect is followed. */
+export function open(url: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, resolve).on('error', reject)
+  })
+}
+
+/** A whole answer, as text. */
+export async function fetchText(url: string, init: RequestInit = {}) {
+  const answer = await fetch(url, { redirect: 'manual', ...init })
+  return { status: answer.status, headers: answer.headers, body: await answer.text() }
+}
+
+/** Waits until it is so. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`never: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
