@@ -6,7 +6,7 @@ import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
 
 /** Thrown, and given as `lost`'s reason, when a place on an engine is not this session's any more. */
-export class PlaceLost extends Error {
+class PlaceLost extends Error {
   override readonly name = 'PlaceLost'
   readonly code = 'ACE_PLACE_LOST'
 }

@@ -17,7 +17,7 @@ import { fleetStatus } from '../conformance/store/sample.ts'
 import { engineInProcess, type InProcessEngine } from '../harness/engine-in-process.ts'
 import type { Traits } from '../standins/engine/traits.ts'
 
-export const FLEET = 'home'
+const FLEET = 'home'
 
 /** 40 hex digits for a content, from a word. */
 export function hashOf(word: string): string {
