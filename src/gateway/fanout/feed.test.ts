@@ -62,6 +62,19 @@ describe('a viewer', () => {
     expect(points.filter((p) => p > (positions[1] ?? 0))).not.toEqual([])
   })
 
+  test('who finds no entry begins with the session, and once that is gone now, with the tables', () => {
+    const none = makeBroadcast({ gop: 10_000, firstFrame: 1 }).take(1_500)
+    const feed = feedOf(none.subarray(0, 100_000))
+    expect(feed.join(0, 20).position).toBe(0)
+    feedOf(none.subarray(100_000, 900_000), feed, 20)
+    const cursor = feed.join(0, 200)
+    expect(cursor.position).toBe(feed.buffer.end)
+    feedOf(none.subarray(900_000, 1_200_000), feed, 200)
+    const { problems, firsts } = judge(readAll(cursor))
+    expect(problems.filter((each) => !each.endsWith('before the clock'))).toEqual([])
+    expect(firsts.slice(0, 2)).toEqual(['pat', 'pmt'])
+  })
+
   test('gets the very same memory as the others who keep up', () => {
     const feed = feedOf(long.subarray(0, 100_000))
     const [one, other] = [feed.join(0, 20), feed.join(0, 20)].map((c) => c.read(65_536))
