@@ -112,6 +112,8 @@ export interface EngineState {
     readonly sentBytes: number
   }[]
   readonly counters: Readonly<Record<string, number>>
+  /** Of all contents that have none of their own. */
+  readonly traits: Traits
 }
 
 /** Where a Gluetun looks for it. */

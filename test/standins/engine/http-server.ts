@@ -1,44 +1,33 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleepFor } from 'node:timers/promises'
-import { BadBody, readJson } from '../common/body.ts'
+import { BadBody } from '../common/body.ts'
 import { type ApiContext, answer, channelOf, isReady } from './api.ts'
 import type { Channels } from './channels.ts'
-import { BadMode, defaultRestartMs, defaultSlowMs, type EngineMode, parseMode } from './mode.ts'
+import { type ControlOptions, control, controlPath } from './control.ts'
+import { BadMode, defaultRestartMs, defaultSlowMs, type EngineMode } from './mode.ts'
 import type { Network } from './network.ts'
-import { type Reply, sendReply, withJson, withText } from './reply.ts'
+import { type Reply, sendReply, withText } from './reply.ts'
 import type { Sessions } from './sessions.ts'
-import type { EngineSettings } from './settings.ts'
 import { streamTo, tsHeaders } from './stream.ts'
-import { BadTraits, parseTraits, type TraitsStore } from './traits.ts'
+import { BadTraits } from './traits.ts'
 
-export interface HttpServerOptions {
-  readonly settings: EngineSettings
-  readonly sessions: Sessions
-  readonly traits: TraitsStore
+export interface HttpServerOptions extends ControlOptions {
   readonly channels: Channels
   readonly network: Network
-  /** Counters that other listeners keep. */
-  readonly counters: Readonly<Record<string, number>>
   /** Requests of the API wait for this. */
   readonly started: Promise<void>
   readonly exit: (code: number, afterMs: number) => void
-  readonly log: (line: string) => void
   /** Unix milliseconds. */
   readonly now: () => number
-}
-
-/** The engine's HTTP port: its API as the mode of the moment lets it be, and `/standin/…`, which always answers. */
-export interface HttpServer {
-  readonly server: Server
-  setMode(mode: EngineMode): void
 }
 
 /** A wait that keeps no process alive by itself. */
 const sleep = (ms: number) => sleepFor(ms, undefined, { ref: false })
 
-export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { settings, network, sessions, traits, log } = options
+/** The engine's HTTP port: its API as the mode of the moment lets it be, and `/standin/…`, which always answers. */
+export function createHttpServer(options: HttpServerOptions): Server {
+  const { settings, network, sessions, log } = options
   const held = new Set<ServerResponse>()
   let mode: EngineMode = settings.mode
   const context: ApiContext = {
@@ -57,25 +46,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     // Who has waited for a hung engine finds the connection closed, not an answer from nowhere.
     for (const response of held) response.destroy()
   }
-  const control = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-  ): Promise<Reply> => {
-    const what = `${request.method} ${path}`
-    if (what === 'GET /standin/state') return withJson(describe(options, mode))
-    if (what === 'POST /standin/mode') {
-      const next = parseMode(await readJson(request))
-      // A restart cuts this connection too, when it has its answer.
-      if (next.mode === 'restart') response.once('finish', () => setMode(next))
-      else setMode(next)
-      return withJson(next)
-    }
-    if (what !== 'POST /standin/traits') return withText(404, controlRoutes)
-    const change = parseTraits(await readJson(request))
-    log(`stand-in traits ${JSON.stringify(change)}`)
-    return withJson(traits.change(change))
-  }
   const api = async (url: URL): Promise<Reply> => {
     await options.started
     const { mode: now } = mode
@@ -83,7 +53,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (now === 'stall' && url.pathname !== '/webui/api/service') return { kind: 'held' }
     if (now === '500' || now === '503')
       return withText(Number(now), 'the stand-in was told to fail')
-    if (now === 'garbage') return { ...withText(200, '<html>this is not JSON') }
+    if (now === 'garbage') return withText(200, '<html>this is not JSON')
     if (now === 'reset') return { kind: 'reset' }
     if (mode.mode === 'slow') await sleep(mode.delayMs ?? defaultSlowMs)
     return answer(url, context)
@@ -91,9 +61,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     try {
       const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`)
-      const isControl = url.pathname.startsWith('/standin/')
+      const { pathname } = url
+      const isControl = pathname.startsWith(controlPath)
       if (!isControl) response.setHeader('Server', serverName)
-      const reply = isControl ? await control(request, response, url.pathname) : await api(url)
+      const reply = isControl
+        ? await control(request, response, pathname, { get: () => mode, set: setMode }, options)
+        : await api(url)
       // Nobody is there any more: a stream to nobody would never end.
       if (response.destroyed) return
       if (reply.kind === 'held') hold(response, held)
@@ -110,13 +83,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const server = createServer({ connectionsCheckingInterval: 3_600_000 }, (request, response) => {
     void respond(request, response)
   })
-  return { server, setMode }
+  return server
 }
 
 /** Real engines are Python's. */
 const serverName = 'BaseHTTP/0.3 Python/2.7.15'
-
-const controlRoutes = 'there are GET /standin/state, POST /standin/mode and POST /standin/traits'
 
 const isHung = ({ mode }: EngineMode) => mode === 'hang' || mode === 'stall'
 
@@ -148,24 +119,4 @@ function restart(server: Server, sessions: Sessions, forMs: number): void {
   server.close()
   server.closeAllConnections()
   setTimeout(() => server.listen(port, address), forMs)
-}
-
-function describe(options: HttpServerOptions, mode: EngineMode): object {
-  const { settings, sessions, counters, traits } = options
-  const all = sessions.all().flatMap(({ infohash, players, sentBytes }) =>
-    [...players.values()].map(({ key, reader }) => ({
-      infohash,
-      key,
-      isRead: reader !== undefined,
-      sentBytes,
-    })),
-  )
-  return {
-    mode,
-    version: settings.version,
-    ports: settings.ports,
-    sessions: all,
-    counters: { ...sessions.counters, ...counters },
-    traits: traits.of(),
-  }
 }

@@ -51,7 +51,7 @@ const laneOf: Readonly<Record<number, number>> = {
 /** Between two PATs: half a second is the most that receivers expect. */
 const tableMs = 160
 
-/** From the clock of a unit's first packet to its presentation: a keyframe at the lowest bit rate takes half of it. */
+/** From a unit's time to its presentation: ten times what a keyframe takes at the lowest bit rate. */
 const delayMs = 600
 
 /** `ms` is a multiple of {@link beatMs}, {@link clipMs} at most. @throws {TooSlow} */

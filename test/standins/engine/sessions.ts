@@ -29,13 +29,13 @@ export interface Session {
   readonly over: Promise<Ending>
 }
 
-export interface SessionCounters {
-  opened: number
-  superseded: number
-  stopped: number
-  expired: number
-  stopsUnknown: number
-  corruptReplies: number
+const noCounts = {
+  opened: 0,
+  superseded: 0,
+  stopped: 0,
+  expired: 0,
+  stopsUnknown: 0,
+  corruptReplies: 0,
 }
 
 export interface Playing {
@@ -45,7 +45,7 @@ export interface Playing {
 
 /** The sessions of one engine. At most one per content: a second one ends the first, as measured on real engines. */
 export interface Sessions {
-  readonly counters: SessionCounters
+  readonly counters: typeof noCounts
   /**
    * The session of a content and a player (`pid`): the same pair gets the same one. A player has one content, so that
    * its start of another ends its first.
@@ -77,26 +77,15 @@ type LiveSession = Session & { readonly settle: (how: Ending) => void }
 export function makeSessions(traits: TraitsStore, now: () => number = Date.now): Sessions {
   const byContent = new Map<string, LiveSession>()
   const superseded = new Set<string>()
-  const timers = new Map<Session, NodeJS.Timeout>()
-  const counters: SessionCounters = {
-    opened: 0,
-    superseded: 0,
-    stopped: 0,
-    expired: 0,
-    stopsUnknown: 0,
-    corruptReplies: 0,
-  }
+  const counters = { ...noCounts }
   const isLive = (session: Session) => byContent.get(session.infohash) === session
-  const clear = (session: Session) => {
-    clearTimeout(timers.get(session))
-    timers.delete(session)
-  }
+  const expiry = makeExpiry((session) => end(session, 'expired'))
 
   const end = (session: Session, how: Ending) => {
     const live = byContent.get(session.infohash)
     if (live !== session || live === undefined) return
     counters[how] += 1
-    clear(session)
+    expiry.clear(session)
     byContent.delete(session.infohash)
     const { endsBy } = traits.of(session.infohash)
     for (const player of session.players.values()) {
@@ -107,14 +96,9 @@ export function makeSessions(traits: TraitsStore, now: () => number = Date.now):
     live.settle(how)
   }
   const touch = (session: Session) => {
-    clear(session)
+    expiry.clear(session)
     const isRead = [...session.players.values()].some(({ reader }) => reader !== undefined)
-    if (!isLive(session) || isRead) return
-    const { idleMs } = traits.of(session.infohash)
-    timers.set(
-      session,
-      setTimeout(() => end(session, 'expired'), idleMs),
-    )
+    if (isLive(session) && !isRead) expiry.begin(session, traits.of(session.infohash).idleMs)
   }
   /** A player has one content at a time. */
   const leaveOthers = (infohash: string, key: string) => {
@@ -169,11 +153,28 @@ export function makeSessions(traits: TraitsStore, now: () => number = Date.now):
     },
     touch,
     forget: () => {
-      for (const session of byContent.values()) clear(session)
+      for (const session of byContent.values()) expiry.clear(session)
       byContent.clear()
       superseded.clear()
     },
     all: () => [...byContent.values()],
+  }
+}
+
+/** One timer for each session that nobody reads. */
+function makeExpiry(expire: (session: Session) => void) {
+  const timers = new Map<Session, NodeJS.Timeout>()
+  return {
+    begin: (session: Session, ms: number) => {
+      timers.set(
+        session,
+        setTimeout(() => expire(session), ms),
+      )
+    },
+    clear: (session: Session) => {
+      clearTimeout(timers.get(session))
+      timers.delete(session)
+    },
   }
 }
 

@@ -5,9 +5,9 @@ import { makeChannels } from './channels.ts'
 import { createHttpServer } from './http-server.ts'
 import { listenTcp } from './listen.ts'
 import { makeNetwork } from './network.ts'
-import { makeSessions, type Sessions } from './sessions.ts'
+import { makeSessions } from './sessions.ts'
 import type { EngineSettings } from './settings.ts'
-import { makeTraits, type TraitsStore } from './traits.ts'
+import { makeTraits } from './traits.ts'
 
 export interface StandInOptions {
   /** The process is to end. */
@@ -20,8 +20,6 @@ export interface StandInOptions {
 /** The engine as it answers on its HTTP port. */
 export interface EngineInProcess extends AsyncDisposable {
   readonly port: number
-  readonly sessions: Sessions
-  readonly traits: TraitsStore
 }
 
 /**
@@ -37,7 +35,7 @@ export async function startStandIn(
 ): Promise<EngineInProcess> {
   const traits = makeTraits(settings.traits)
   const sessions = makeSessions(traits, steadyNow)
-  const { server } = createHttpServer({
+  const server = createHttpServer({
     settings,
     sessions,
     traits,
@@ -54,8 +52,6 @@ export async function startStandIn(
   const { port } = server.address() as AddressInfo
   return {
     port,
-    sessions,
-    traits,
     [Symbol.asyncDispose]: async () => {
       sessions.forget()
       if (!server.listening) return
