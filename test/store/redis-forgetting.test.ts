@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { makeSpecMemory } from '../../src/spec/spec-memory.ts'
 import { StaleEpoch } from '../../src/store/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import {
@@ -231,3 +232,43 @@ async function copiedAll(master: StartedRedis, replica: StartedRedis): Promise<b
   const isUp = String(info).includes('master_link_status:up')
   return isUp && offset(info, 'slave_repl_offset') === sent
 }
+
+it(
+  'a server that evicts the specs is a new incarnation: no fleet is deleted by that, and replicas bring them back',
+  async () => {
+    const server = stack.use(await startRedis())
+    const { store } = await connectStore(stack, { url: server.url })
+    const specs = [acceptedSpec(4), acceptedSpec(1, { fleet: 'away' })]
+    for (const spec of specs) expect(await store.acceptSpec(spec)).toBe(true)
+    const replica = {
+      holder: 'h',
+      startedAt: 1,
+      declares: {},
+      leads: {},
+      lease: null,
+      dockerAgoMs: null,
+    }
+    const read = async () => {
+      const accepted = new Map((await store.acceptedSpecs()).map((spec) => [spec.fleet, spec]))
+      return { accepted, incarnation: (await store.announce(replica)).incarnation }
+    }
+    const memory = makeSpecMemory()
+    const before = await read()
+    memory.keep(before.accepted, before.incarnation, new Set())
+
+    await server.command('del', 'acefleet:test:specs')
+    const { accepted, incarnation } = await read()
+    expect(incarnation).not.toBe(before.incarnation)
+    const forgotten = memory.forgotten(accepted, incarnation).map(({ spec }) => spec)
+    expect(forgotten.map(({ fleet }) => fleet).toSorted()).toEqual(['away', FLEET])
+    for (const spec of forgotten) expect(await store.acceptSpec(spec)).toBe(true)
+    expect(await read()).toEqual({ ...before, incarnation })
+
+    const epoch = await leadFrom(store, Date.now())
+    await store.dropFleet(FLEET, epoch)
+    const after = await read()
+    expect(after.incarnation, 'a fleet that was deleted was not forgotten').toBe(incarnation)
+    expect([...after.accepted.keys()]).toEqual(['away'])
+  },
+  PATIENCE_MS,
+)

@@ -3,6 +3,7 @@ import { parseAcceptedSpec } from '../codec.ts'
 import { GENERATIONS_KEPT } from '../limits.ts'
 import type { AcceptedSpec } from '../store.ts'
 import type { Data } from './data.ts'
+import { COUNT_FLEETS } from './incarnation.ts'
 import { sortedPairsSchema } from './reply.ts'
 import { storeScript } from './script.ts'
 
@@ -59,6 +60,7 @@ if highest and tonumber(highest) ~= tonumber(generation) - 1 then return {'refus
 redis.call('ZADD', generations, generation, generation .. ' ' .. hash)
 redis.call('ZREMRANGEBYRANK', generations, 0, -${GENERATIONS_KEPT + 1})
 redis.call('HSET', specs, fleet, record)
+${COUNT_FLEETS}
 redis.call('HINCRBY', incarnation, 'revision', 1)
 return {'accepted'}
 `,

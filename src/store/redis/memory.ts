@@ -13,6 +13,7 @@ import { type NodeNote, parseNodeNote, shiftNodeNote } from '../node-note.ts'
 import type { Backoff, FleetMemory, RolloutNote } from '../store.ts'
 import type { Data, ServerTime } from './data.ts'
 import { fencedScript, runFenced } from './epoch.ts'
+import { COUNT_FLEETS } from './incarnation.ts'
 import { FLEET_KEYS } from './keys.ts'
 import { readMark } from './marks.ts'
 import { pairsSchema, sortedPairsSchema } from './reply.ts'
@@ -233,6 +234,7 @@ const DROP_FLEET = fencedScript('dropFleet', {
   lua: `
 redis.call('DEL', ${FLEET_KEYS.join(', ')})
 for _, shown in ipairs({statuses, endpoints, specs}) do redis.call('HDEL', shown, fleet) end
+${COUNT_FLEETS}
 redis.call('HINCRBY', incarnation, 'revision', 1)
 return {'ok'}
 `,
