@@ -18,6 +18,11 @@ afterEach(async () => {
   await fixture[Symbol.asyncDispose]()
 })
 
+const against = (node: string): ForwardedChoice['candidates'][number] => ({
+  ...{ node, state: 'up', readySince: 1, portLosses: 0 },
+  obstacle: `${node} carries a foreign one`,
+})
+
 const heldOn = (node: string): ForwardedChoice => ({
   slot: 'forwarded',
   node,
@@ -25,7 +30,8 @@ const heldOn = (node: string): ForwardedChoice => ({
   held: true,
   candidates: [
     { node, state: 'up', readySince: Date.UTC(2026, 0, 1), portLosses: 1, obstacle: undefined },
-    { node: 'b', state: 'up', readySince: undefined, portLosses: 0, obstacle: 'b is cordoned' },
+    { node: 'b', state: 'up', readySince: undefined, portLosses: 0, obstacle: undefined },
+    { node: 'c', state: 'up', readySince: undefined, portLosses: 0, obstacle: 'c is cordoned' },
   ],
 })
 
@@ -56,8 +62,8 @@ describe('a request for the forwarded engine to move', () => {
   })
 
   it('takes the place of an older one', async () => {
-    await fixture.publish(demo({ vpns: [vpn('a'), vpn('b'), vpn('c')] }))
-    await fixture.post('/v1/vpns/c/forward')
+    await fixture.publish(demo({ vpns: [vpn('a'), vpn('b'), vpn('d')] }))
+    await fixture.post('/v1/vpns/d/forward')
     await fixture.post('/v1/vpns/b/forward')
     expect(await fixture.requestsOf('demo')).toEqual([{ kind: 'forward', node: 'b' }])
   })
@@ -80,6 +86,11 @@ describe('a request for the forwarded engine to move', () => {
   it.each<[string, Partial<FleetStatus>, string]>([
     ['is cordoned', { vpns: [vpn('a'), vpn('b', { cordoned: true })] }, 'acefleet uncordon b'],
     ['has no port', { vpns: [vpn('a'), vpn('b', { forwardedPort: undefined })] }, 'with a port: a'],
+    [
+      'the leader has something else against',
+      { forwarding: [{ ...heldOn('a'), candidates: [against('b')] }] },
+      'it cannot have the forwarded engine: b carries a foreign one',
+    ],
     ['is down', { vpns: [vpn('a'), vpn('b', { state: 'down' })] }, '"b" is down: running'],
     ['is degraded', { vpns: [vpn('a'), vpn('b', { state: 'degraded' })] }, '"b" is degraded'],
     ['cannot be judged', { vpns: [vpn('a'), vpn('b', { state: 'unknown' })] }, '"b" is unknown'],
@@ -138,7 +149,8 @@ describe('why a forwarded engine is where it is', () => {
           portLosses: 1,
           obstacle: null,
         },
-        { node: 'b', state: 'up', readySince: null, portLosses: 0, obstacle: 'b is cordoned' },
+        { node: 'b', state: 'up', readySince: null, portLosses: 0, obstacle: null },
+        { node: 'c', state: 'up', readySince: null, portLosses: 0, obstacle: 'c is cordoned' },
       ],
     }
     expect((await fixture.get('/v1/fleets/demo')).body.forwarding).toEqual([told])

@@ -39,6 +39,13 @@ function refuseBySpec(catalog: Catalog, fleet: string, node: string): void {
     )
 }
 
+/** What else the leader has against the node. */
+function refuseByChoice(name: string, { forwarding }: FleetStatus): void {
+  const candidates = forwarding.flatMap((choice) => choice.candidates)
+  const obstacle = candidates.find((each) => each.node === name)?.obstacle
+  if (obstacle !== undefined) throw conflict(`it cannot have the forwarded engine: ${obstacle}`)
+}
+
 function refuseByNode({ name, state, message, ...node }: VpnStatus, status: FleetStatus): void {
   if (node.cordoned)
     throw conflict(
@@ -46,7 +53,7 @@ function refuseByNode({ name, state, message, ...node }: VpnStatus, status: Flee
     )
   if (state !== 'up')
     throw conflict(`VPN node "${name}" is ${state}: ${message}. Ask again when it is up`)
-  if (node.forwardedPort !== undefined) return
+  if (node.forwardedPort !== undefined) return refuseByChoice(name, status)
   const able = status.vpns.filter((each) => each.forwardedPort !== undefined).map((n) => n.name)
   const others = able.length === 0 ? 'no node has one' : `with a port: ${able.join(', ')}`
   throw conflict(

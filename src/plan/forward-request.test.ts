@@ -70,11 +70,20 @@ describe('a forwarded engine that was asked for on another node', () => {
   })
 
   it.each<[string, Partial<Sketch>, string]>([
-    ['lost its port', { nodes: [a, { ...b, port: 0 }] }, 'b has no forwarded port any more'],
+    [
+      'lost its port',
+      { nodes: [a, { ...b, port: 0 }] },
+      'b has no forwarded port (is VPN_PORT_FORWARDING=on, and does the server support it?)',
+    ],
     ['is down', { nodes: [a, { ...b, state: 'down' }] }, 'b is down: b is not up'],
     ['is degraded', { nodes: [a, { ...b, state: 'degraded' }] }, 'b is degraded: b is not up'],
     ['is cordoned', { nodes: [a, { ...b, cordon: true }] }, 'b is cordoned'],
     ['left the spec', { nodes: [a] }, 'b left the spec'],
+    [
+      'forwards a port that is taken there',
+      { nodes: [a, { ...b, port: 8_888 }] },
+      'b forwards port 8888, but that or another port of the engine is taken there',
+    ],
     [
       'has a foreign forwarded engine',
       { foreign: [{ name: 'other', forwardedOn: 'b' }] },

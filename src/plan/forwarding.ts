@@ -202,7 +202,7 @@ export function electForwarded(world: World, placer: Placer): Election {
   const { fleet } = world.input
   const isNone = fleet.vpn.mode === 'none' || world.deleting
   const scope = isNone ? 'none' : fleet.forwarding.scope
-  const request = forwardRequest(world)
+  const request = forwardRequest(world, (node) => whyNot(node, forwardedSlot(), world, placer))
   const filled = fillPlaces(scope, world, placer, request)
   return {
     places: filled.map((place) => {

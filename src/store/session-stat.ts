@@ -17,9 +17,15 @@ export interface EngineStat extends SessionStat {
   readonly sessions: number
 }
 
-/** The text that is stored of what a session's holder measured; empty when it tells nothing. */
+/**
+ * The text that is stored of what a session's holder measured; empty when it tells nothing.
+ * @throws {RangeError} for what cannot have been measured: it must not be written.
+ */
 export function formatSessionStat(stat: SessionStat | undefined): string {
-  return stat === undefined ? '' : JSON.stringify(sessionStatSchema.parse(stat))
+  if (stat === undefined) return ''
+  const parsed = sessionStatSchema.safeParse(stat)
+  if (!parsed.success) throw new RangeError(`no statistics of a session: ${parsed.error.message}`)
+  return JSON.stringify(parsed.data)
 }
 
 /** Reads it back. */

@@ -116,7 +116,7 @@ describe('forward --to', () => {
     await rig.nodes[to]?.setPort(0)
     await noRequest()
     const dropped = (await rig.events()).find((event) => event.reason === 'ForwardDropped')
-    expect(dropped?.message).toContain(`${rig.nodeName(to)} has no forwarded port any more`)
+    expect(dropped?.message).toContain(`${rig.nodeName(to)} has no forwarded port`)
     const vpn = (await rig.vpns()).find((each) => each.name === rig.nodeName(to))
     expect(vpn?.portLosses).toBe(1)
     await viewer.end()

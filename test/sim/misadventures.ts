@@ -83,6 +83,9 @@ async function request(world: World): Promise<void> {
   if (random.chance(0.5) && engine !== undefined) {
     world.say('user', `drains ${engine.name}`)
     await store.addRequest(fleet, { kind: 'drainEngine', containerId: engine.id as ContainerId })
+  } else if (node !== undefined && random.chance(0.5)) {
+    world.say('user', `forwards to ${node}`)
+    await store.addRequest(fleet, { kind: 'forward', node })
   } else if (node !== undefined && world.fleet().vpn.nodes.length > 1) {
     const kind = random.pick(['cordon', 'drainNode'] as const)
     world.say('user', `${kind} ${node}`)
@@ -269,5 +272,6 @@ export async function calm(world: World): Promise<void> {
   await viewers.leave()
   const { requests } = await store.readFleet(fleet, world.clock.now())
   for (const each of requests)
-    if (each.kind !== 'drainEngine') await store.removeRequest(fleet, each)
+    if (each.kind !== 'drainEngine' && each.kind !== 'forward')
+      await store.removeRequest(fleet, each)
 }

@@ -88,7 +88,7 @@ function describeRoom(open: OpenStore): void {
     await using bench = await open()
     for (const peers of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
       const stat = { peers, downBytesPerS: 0, upBytesPerS: 0 }
-      await expect(reserveFor(bench, 'r', { stat })).rejects.toThrow()
+      await expect(reserveFor(bench, 'r', { stat })).rejects.toThrow(RangeError)
     }
     expect(await loadOf(bench)).toBeUndefined()
   })
