@@ -53,7 +53,7 @@ function refuseByNode({ name, state, message, ...node }: VpnStatus, status: Flee
     )
   if (state !== 'up')
     throw conflict(`VPN node "${name}" is ${state}: ${message}. Ask again when it is up`)
-  if (node.forwardedPort !== undefined) return refuseByChoice(name, status)
+  if (node.forwardedPort !== undefined) return
   const able = status.vpns.filter((each) => each.forwardedPort !== undefined).map((n) => n.name)
   const others = able.length === 0 ? 'no node has one' : `with a port: ${able.join(', ')}`
   throw conflict(
@@ -84,7 +84,10 @@ export function judgeForward(
     const isNew = pending.some((request) => request.node !== name)
     return { isNew, message: `the forwarded engine of ${fleet} is on ${name} already` }
   }
-  if (status !== undefined) refuseByNode(item, status)
+  if (status !== undefined) {
+    refuseByNode(item, status)
+    refuseByChoice(name, status)
+  }
   const isNew = pending.every((request) => request.node !== name)
   const message = `the forwarded engine of ${fleet} is to move to ${name}: drained where it is, then created there`
   return { isNew, message }
