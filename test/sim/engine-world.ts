@@ -16,6 +16,8 @@ export interface EngineRun {
   hungSince: number | undefined
   /** How long it takes to find its network, from its first answer and from the tunnel's return, ms. */
   readonly joinsMs: number
+  /** It reaches its network no more, whatever its tunnel does. */
+  isCutOff: boolean
 }
 
 export interface EngineWorldParts {
@@ -66,6 +68,7 @@ export class EngineWorld {
       readyAt,
       hungSince: undefined,
       joinsMs: random.int(...JOINS_MS),
+      isCutOff: false,
     })
     if (!random.chance(dies)) return
     clock.timer(random.int(10, 20_000), () => {
@@ -84,6 +87,17 @@ export class EngineWorld {
   wake(id: ContainerId): void {
     const run = this.#runs.get(id)
     if (run !== undefined) run.hungSince = undefined
+  }
+
+  /** It loses its network, for as long as it runs or until all have theirs again. */
+  cutOff(id: ContainerId): void {
+    const run = this.#runs.get(id)
+    if (run !== undefined) run.isCutOff = true
+  }
+
+  /** All that lost their network find it again. */
+  joinAll(): void {
+    for (const run of this.#runs.values()) run.isCutOff = false
   }
 
   /** Whether its API gives good answers where engines of the fleet are looked for. */
@@ -125,8 +139,9 @@ export class EngineWorld {
   /** Whether it reaches its network through the tunnel that it sits behind. */
   #isConnected({ id }: WorldContainer, owner: string): boolean {
     const since = this.#parts.carriesSince(owner)
-    const { readyAt, joinsMs } = this.#runs.get(id) ?? { readyAt: Infinity, joinsMs: 0 }
-    return since !== undefined && this.#parts.clock.now() >= Math.max(since, readyAt) + joinsMs
+    const run = this.#runs.get(id)
+    if (since === undefined || run === undefined || run.isCutOff) return false
+    return this.#parts.clock.now() >= Math.max(since, run.readyAt) + run.joinsMs
   }
 
   /** Who listens at an address: on the host itself, or in the namespace that has it. */

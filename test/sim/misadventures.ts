@@ -111,6 +111,7 @@ const MISADVENTURES: Readonly<Record<string, Misadventure>> = {
         world.truth.onWake(id)
       })
   }),
+  'engine loses its network': onEngine((world, { id }) => world.engines.cutOff(id)),
   'engine is removed': onEngine(({ docker }, { id }) => docker.destroy(id)),
   'engine is renamed': onEngine(({ docker, random }, { id }) => {
     if (random.chance(0.3)) docker.renameTo(id, `renamed-${random.int(1, 1_000_000)}`)
@@ -269,6 +270,7 @@ export async function calm(world: World): Promise<void> {
     if (holdsName) docker.destroy(each.id)
   }
   engines.weather = { dies: 0, isSlow: 0, neverComesUp: 0 }
+  engines.joinAll()
   await viewers.leave()
   const { requests } = await store.readFleet(fleet, world.clock.now())
   for (const each of requests)

@@ -209,6 +209,8 @@ export class Truth {
     const run = engines.run(container.id)
     const since = this.now - KNOWN_MS
     if (run === undefined || !engines.answers(container) || run.readyAt > since) return false
+    // Alone on its node it speaks for the tunnel.
+    if (run.isCutOff) return false
     if (engines.wayGoneSince !== undefined || this.#wayBackAt > since) return false
     if ((this.#lastHungAt.get(container.id) ?? -Infinity) > since) return false
     return this.hasLivingNode(container)
