@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   plan: async () => (await import('./plan.ts')).plan,
   repair: async () => (await import('./repair.ts')).repair,
   transport: async () => (await import('./transport.ts')).transport,
+  vpn: async () => (await import('./vpn.ts')).vpn,
 }
 
 await runCommand(async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeRig, type Rig, type SpecBody, tunnelled } from '../harness/acefleet.ts'
+import { untilListening } from '../harness/listening.ts'
 import { findEngine, startEngine } from '../harness/standins.ts'
 import { startWitness, type Witness } from '../harness/witness.ts'
 
@@ -97,6 +98,20 @@ describe('the forwarded engine', () => {
     await rig.nodes.b?.setPort(45_002)
     const after = await forwardedOn('b', 45_002)
     expect(after.containerId).not.toBe(before.containerId)
+    await rig.converged(3)
+  })
+
+  test('listens on a new port within ten seconds of its grant, while nobody watches (L2)', async () => {
+    const address = (await rig.nodes.b?.address()) ?? ''
+    const times: number[] = []
+    for (const port of [45_003, 45_004, 45_002]) {
+      await rig.nodes.b?.setPort(port)
+      times.push(await untilListening(address, port))
+      await forwardedOn('b', port)
+    }
+    console.log(`a new port is listened on after ${times.map(Math.round).join(', ')} ms`)
+    // The machine may stand still for a while; not three times in a row.
+    expect(Math.min(...times)).toBeLessThan(10_000)
     await rig.converged(3)
   })
 

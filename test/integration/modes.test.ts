@@ -165,6 +165,29 @@ describe('VPN modes', () => {
     await rig.edit(behind(['a']))
   })
 
+  test('single to another single: engines leave one node for the other in order, busy ones when they can (I5)', async () => {
+    const before = await rig.converged(4)
+    const busy = before.find((engine) => !engine.forwarded)
+    await using viewer = await startViewer(store, rig.fleet, busy?.containerId)
+    await rig.edit(behind(['b']))
+    await rig.until('only the busy one is left on the old node', async () => {
+      const engines = await rig.engines()
+      const [left, ...others] = engines.filter((engine) => engine.vpn !== rig.nodeName('b'))
+      const isBusyLeft = left?.containerId === busy?.containerId && others.length === 0
+      const onNew = engines.filter((engine) => engine !== left && engine.ready)
+      return isBusyLeft && left?.phase === 'Draining' && onNew.length === 4
+    })
+    expect((await rig.engines()).find((e) => e.containerId === busy?.containerId)).toMatchObject({
+      phase: 'Draining',
+      streams: 1,
+      dead: false,
+    })
+    await viewer.end()
+    expect(await networks(await rig.converged(4))).toEqual([`container:${rig.nodes.b?.id}`])
+    await rig.edit(behind(['a']))
+    expect(await networks(await rig.converged(4))).toEqual([`container:${rig.nodes.a?.id}`])
+  })
+
   test('single: a restarted VPN node has all its engines replaced (I10)', async () => {
     const before = ids(await rig.converged(4))
     await rig.nodes.a?.restart()
