@@ -197,9 +197,9 @@ export async function runServer(
     ...{ store, clock, log, holder },
     settings: DEFAULT_GATEWAY,
     startPlayback: senses.startPlayback,
-    relay: '',
+    relay: () => '',
+    relayKey: async () => '',
     fleets: async () => (await store.statuses()).map(({ fleet }) => fleet),
-    openRelay: async () => undefined,
     onSession: (content, { kind, source, message, tookMs }) =>
       log.info({ content, source, tookMs: Math.round(tookMs) }, `stream ${kind}: ${message}`),
     onViewer: (news) => log.debug(news, 'viewer gone'),

@@ -20,7 +20,7 @@ export interface EngineSourceParts {
   /** This gateway. */
   readonly holder: string
   /** Where other gateways reach it; empty when nowhere. */
-  readonly relay: string
+  readonly relay: () => string
   readonly startTimeoutMs: number
 }
 
@@ -31,6 +31,8 @@ export interface EngineSourceCall {
   readonly avoid: readonly ContainerId[]
   /** The session's own reservation, which goes on meanwhile. */
   readonly instead: string
+  /** Told before the engine is asked for bytes: from now on others are sent here. */
+  readonly onClaim: (reservationId: string) => void
   readonly signal: AbortSignal
 }
 
@@ -64,7 +66,8 @@ function refused(answer: { engines: number; ready: number; free: number }, fleet
 }
 
 async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<Claimed> {
-  const { store, clock, log, holder, relay } = parts
+  const { store, clock, log, holder } = parts
+  const relay = parts.relay()
   const { fleet, content, avoid, instead } = call
   const asked = startStopwatch(clock)
   const nowMs = clock.now()
@@ -80,6 +83,7 @@ async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<
         const { endpoint, load } = answer
         const on = { fleet, slot: endpoint.slot, vpn: endpoint.vpn, content: wanted.content }
         log.info({ ...on, ...load, session: wanted.id }, 'claimed an engine for a stream')
+        call.onClaim(wanted.id)
         const place = keepTenancy({ store, clock, log, fleet }, { ...wanted, endpoint }, asked)
         return { kind: 'place', place, id: wanted.id }
       }

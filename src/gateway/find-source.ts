@@ -25,11 +25,7 @@ export interface FindParts {
   readonly fleets: () => Promise<readonly string[]>
   readonly openEngine: (call: EngineSourceCall) => Promise<EngineSourceAnswer>
   /** Reads from the gateway that plays it. Undefined when that one does not, or cannot be reached. */
-  readonly openRelay: (
-    fleet: string,
-    by: PlayingSession,
-    signal: AbortSignal,
-  ) => Promise<Source | undefined>
+  readonly openRelay: (by: PlayingSession, signal: AbortSignal) => Promise<Source | undefined>
   /** Whether a reservation is that of a living session of this gateway. */
   readonly isOurs: (reservationId: string) => boolean
   /** How long an owner that cannot be reached is waited for: its place lapses within a reservation's lifetime, ms. */
@@ -69,25 +65,33 @@ export function makeFindSource(parts: FindParts, { content, parameters }: Wanted
   const { clock, holder, openEngine, openRelay, isOurs } = parts
 
   /** Undefined when it is worth another look: an owner was named, and is not there (any more). */
-  async function relay(fleet: string, by: PlayingSession, signal: AbortSignal) {
-    if (by.holder !== holder) return await openRelay(fleet, by, signal)
+  async function relay(by: PlayingSession, signal: AbortSignal) {
+    if (by.holder !== holder) return await openRelay(by, signal)
     if (isOurs(by.id)) throw new PlayedHere(by.id)
     return undefined
   }
 
   /** Asks each fleet once. Undefined when it is worth another look. */
   async function ask(quest: Quest, tries: Tries): Promise<Source | undefined> {
-    const { instead, signal } = quest
+    const { instead, onClaim, signal } = quest
     const refusals: StreamRefused[] = []
     for (const fleet of await parts.fleets()) {
       signal.throwIfAborted()
       const avoid = [...quest.avoid, ...tries.avoid]
-      const answer = await openEngine({ fleet, content, parameters, avoid, instead, signal })
+      const answer = await openEngine({
+        fleet,
+        content,
+        parameters,
+        avoid,
+        instead,
+        onClaim,
+        signal,
+      })
       switch (answer.kind) {
         case 'source':
           return answer.source
         case 'playing':
-          return await relay(fleet, answer.by, signal)
+          return await relay(answer.by, signal)
         case 'failed':
           tries.avoid.push(answer.engine)
           tries.last = answer.error.message

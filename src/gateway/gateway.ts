@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { StartPlayback } from '../engine/playback.ts'
-import type { PlayingSession } from '../store/claim.ts'
 import type { Store } from '../store/store.ts'
 import { ContentInvalid, contentKey, readContent, type Wanted } from '../streams/content.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -9,6 +8,7 @@ import { contentOfPath, makeEngineProtocol } from './engine-protocol.ts'
 import { openEngineSource } from './engine-source.ts'
 import { makeEngineWatch } from './engine-watch.ts'
 import { makeFindSource } from './find-source.ts'
+import { openRelaySource, RELAY_PATH, readRelayRequest, refuseRelay } from './relay.ts'
 import type { SessionNews } from './session.ts'
 import { makeSessions, type SessionView } from './sessions.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -25,14 +25,11 @@ export interface GatewayParts {
   /** This process, unique among gateways. */
   readonly holder: string
   /** Where other gateways reach this one: the base of a URL; empty when nowhere. */
-  readonly relay: string
+  readonly relay: () => string
+  /** What gateways know each other by. */
+  readonly relayKey: () => Promise<string>
   /** Fleets that may play, in the order in which they are asked. */
   readonly fleets: () => Promise<readonly string[]>
-  readonly openRelay: (
-    fleet: string,
-    by: PlayingSession,
-    signal: AbortSignal,
-  ) => Promise<Source | undefined>
   readonly onSession: (content: string, news: SessionNews) => void
   readonly onViewer: (news: ViewerNews) => void
 }
@@ -60,6 +57,7 @@ export function makeGateway(parts: GatewayParts): Gateway {
     relay,
     startTimeoutMs: settings.startTimeoutMs,
   }
+  const relays = { clock, key: parts.relayKey, startTimeoutMs: settings.startTimeoutMs }
   const fleetOf = new WeakMap<Source, string>()
   const sessions = makeSessions({
     clock,
@@ -68,13 +66,14 @@ export function makeGateway(parts: GatewayParts): Gateway {
     makeFind: (wanted) =>
       makeFindSource(
         {
-          ...{ clock, holder, fleets: parts.fleets, openRelay: parts.openRelay },
+          ...{ clock, holder, fleets: parts.fleets },
+          openRelay: (by, signal) => openRelaySource(relays, by, signal),
           openEngine: async (call) => {
             const answer = await openEngineSource(engines, call)
             if (answer.kind === 'source') fleetOf.set(answer.source, call.fleet)
             return answer
           },
-          isOurs: (id) => sessions.byReservation(id) !== undefined,
+          isOurs: (id) => sessions.holds(id),
           patienceMs: OWNER_PATIENCE_MS,
         },
         wanted,
@@ -124,6 +123,15 @@ export function makeGateway(parts: GatewayParts): Gateway {
     else serve(req, res, { content, parameters: [] })
   }
 
+  /** Answers another gateway. What is relayed here itself is not relayed on: nothing goes round in circles. */
+  async function relayTo(req: IncomingMessage, res: ServerResponse, path: string): Promise<void> {
+    const key = await parts.relayKey().catch(() => undefined)
+    const id = key && readRelayRequest(req, path, key, clock.now())
+    if (id === undefined || id === '') refuseRelay(res, 403)
+    else if (!sessions.holds(id)) refuseRelay(res, 409)
+    else await viewers.relay(req, res, id)
+  }
+
   function status(res: ServerResponse): void {
     const all = sessions.list()
     const watched = all.reduce((sum, each) => sum + each.viewers, 0)
@@ -141,7 +149,8 @@ export function makeGateway(parts: GatewayParts): Gateway {
         })
         return true
       }
-      if (path === '/ace/getstream') getStream(req, res, searchParams)
+      if (path.startsWith(RELAY_PATH)) void relayTo(req, res, path)
+      else if (path === '/ace/getstream') getStream(req, res, searchParams)
       else if (path === '/ace/status') status(res)
       else if (path.startsWith('/ace/r/')) playback(req, res, path)
       else if (path.startsWith('/ace/stat/')) void protocol.stat(res, path)

@@ -15,6 +15,8 @@ export interface Quest {
   readonly avoid: readonly ContainerId[]
   /** The session's own reservation, which goes on meanwhile; empty when there is none. */
   readonly instead: string
+  /** Told of each reservation that is made meanwhile. */
+  readonly onClaim: (reservationId: string) => void
   readonly signal: AbortSignal
 }
 
@@ -67,6 +69,8 @@ export class Session {
   readonly #start = Promise.withResolvers<void>()
   readonly #startedAt: number
   #source: Source | undefined
+  /** The reservation that was made last; its engine may not have answered yet. */
+  #claimed: string | undefined
   #failure: StreamRefused | undefined
   #isOver = false
   #bytes = 0
@@ -84,6 +88,11 @@ export class Session {
   /** The present source; undefined before the first one and in a gap. */
   get source(): Source | undefined {
     return this.#source
+  }
+
+  /** Whether this reservation is, or is about to be, what it plays by. */
+  holds(reservationId: string): boolean {
+    return !this.#isOver && [this.#claimed, this.#source?.reservationId].includes(reservationId)
   }
 
   /** Why it ended; undefined while it goes on, and when it was closed. */
@@ -150,12 +159,12 @@ export class Session {
     return this.#parts.clock.monotonic() - this.#startedAt
   }
 
-  #find(instead: string): Promise<Source> {
-    return this.#parts.find({
-      avoid: [...this.#avoid],
-      instead,
-      signal: this.#closing.signal,
-    })
+  #find(instead: string, signal = this.#closing.signal): Promise<Source> {
+    const avoid = [...this.#avoid]
+    const onClaim = (id: string) => {
+      this.#claimed = id
+    }
+    return this.#parts.find({ avoid, instead, onClaim, signal })
   }
 
   /** Reads a source to its end, or until there is a better one. It is given back before this resolves. */
@@ -190,12 +199,12 @@ export class Session {
         await clock.sleep(LOOK_MS, signal)
         if (!isLeaving(source)) continue
         this.#shun(source)
-        const next = await this.#parts
-          .find({ avoid: [...this.#avoid], instead: source.reservationId ?? '', signal })
-          .catch((error: unknown) => {
+        const next = await this.#find(source.reservationId ?? '', signal).catch(
+          (error: unknown) => {
             signal.throwIfAborted()
             log.debug({ err: error, source: source.name }, 'a stream cannot leave its engine yet')
-          })
+          },
+        )
         if (next !== undefined) {
           over.abort()
           return next

@@ -31,12 +31,14 @@ export interface Sessions extends AsyncDisposable {
    * called when there is something to read. @throws {StreamRefused}
    */
   join(wanted: Wanted, pump: () => void, signal: AbortSignal): Promise<Seat>
+  /** Joins the session that plays by this reservation on an engine; undefined when there is none. @throws {StreamRefused} */
+  joinReservation(id: string, pump: () => void, signal: AbortSignal): Promise<Seat> | undefined
   /** Of living sessions, by what they were asked for first. */
   list(): readonly SessionView[]
   /** A living session, by what it was asked for. */
   find(key: string): Session | undefined
-  /** A living session, by its reservation. */
-  byReservation(id: string): Session | undefined
+  /** Whether a living session plays, or is about to play, by this reservation. */
+  holds(reservationId: string): boolean
 }
 
 export interface SessionView {
@@ -80,6 +82,9 @@ export function makeSessions(parts: SessionsParts): Sessions {
     due.add(room)
     batch ??= clock.timer(BATCH_MS, flush)
   }
+
+  const roomOf = (reservationId: string) =>
+    [...rooms.values()].find(({ session }) => session.holds(reservationId))
 
   function open(key: string, wanted: Wanted): Room {
     const session = new Session({
@@ -173,21 +178,22 @@ export function makeSessions(parts: SessionsParts): Sessions {
         return await enter(room, pump, signal)
       } catch (error) {
         if (!(error instanceof PlayedHere)) throw error
-        const other = [...rooms.values()].find(
-          ({ session }) => session.source?.reservationId === error.reservationId,
-        )
+        const other = roomOf(error.reservationId)
         if (other === undefined) throw new StreamRefused('starting', error.message, 1)
         rooms.set(key, other)
         return await enter(other, pump, signal)
       }
+    },
+    joinReservation(id, pump, signal) {
+      const room = isClosed ? undefined : roomOf(id)
+      return room && enter(room, pump, signal)
     },
     list: () =>
       [...new Set(rooms.values())].map(({ key, session, viewers, startedAt }) => {
         return { key, session, viewers, startedAt }
       }),
     find: (key) => rooms.get(key)?.session,
-    byReservation: (id) =>
-      [...rooms.values()].find(({ session }) => session.source?.reservationId === id)?.session,
+    holds: (id) => roomOf(id) !== undefined,
     async [Symbol.asyncDispose]() {
       isClosed = true
       batch?.[Symbol.dispose]()

@@ -87,11 +87,10 @@ export async function makeGatewayRig(options: GatewayRigOptions = {}): Promise<G
   const viewers: ViewerNews[] = []
   const http = resources.use(openNodeHttp(clock))
   const gateway = makeGateway({
-    ...{ store, clock, log, holder: 'gateway-1', relay: '' },
+    ...{ store, clock, log, holder: 'gateway-1', relay: () => '', relayKey: async () => 'key' },
     settings: { ...DEFAULT_GATEWAY, ...settings },
     startPlayback: makeStartPlayback(http.get, clock),
     fleets: async () => [FLEET],
-    openRelay: async () => undefined,
     onSession: (content, each) => void news.push({ content, ...each }),
     onViewer: (each) => void viewers.push(each),
   })
