@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeApi } from './api/api.ts'
@@ -198,7 +198,7 @@ export async function runServer(
     settings: DEFAULT_GATEWAY,
     startPlayback: senses.startPlayback,
     relay: () => '',
-    relayKey: async () => '',
+    relayKey: () => store.relayKey(randomBytes(32).toString('hex')),
     fleets: async () => (await store.statuses()).map(({ fleet }) => fleet),
     onSession: (content, { kind, source, message, tookMs }) =>
       log.info({ content, source, tookMs: Math.round(tookMs) }, `stream ${kind}: ${message}`),

@@ -258,6 +258,8 @@ export interface Store extends AsyncDisposable {
     content: string,
     infohash: string,
   ): Promise<Identified>
+  /** What the gateways of an instance know each other by: the first candidate that was offered, until the store forgets. */
+  relayKey(candidate: string): Promise<string>
   /** Sessions that live, by id. */
   sessions(fleet: string, nowMs: number): Promise<readonly Reservation[]>
   /** Unknown ids are fine. */

@@ -10,6 +10,7 @@ import type { ViewerNews } from '../../src/gateway/viewers.ts'
 import type { Epoch } from '../../src/lease/lease.ts'
 import { openNodeHttp } from '../../src/net/node-http.ts'
 import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
+import { StoreUnavailable } from '../../src/store/errors.ts'
 import { type Endpoint, RESERVATION_TTL_MS, type Store } from '../../src/store/store.ts'
 import { makeLogger } from '../../src/telemetry/log.ts'
 import { systemClock } from '../../src/time/clock.ts'
@@ -24,15 +25,23 @@ export function hashOf(word: string): string {
   return Buffer.from(word).toString('hex').padEnd(40, '0').slice(0, 40)
 }
 
-/** A gateway that listens, before engine stand-ins in this process. */
-export interface GatewayRig extends AsyncDisposable {
+/** A gateway of this process, as it is on the network. Disposing it stops it as an orderly end of its process would. */
+export interface RunningGateway extends AsyncDisposable {
   readonly gateway: Gateway
-  readonly store: Store
   /** The base of its URL. */
   readonly url: string
-  readonly engines: readonly InProcessEngine[]
   readonly news: (SessionNews & { readonly content: string })[]
   readonly viewers: ViewerNews[]
+  /** Nothing gets through to it any more, nor back, as if its machine had been unplugged; it does not know. */
+  vanish(): void
+}
+
+/** A gateway that listens, before engine stand-ins in this process. */
+export interface GatewayRig extends Omit<RunningGateway, 'vanish'> {
+  readonly store: Store
+  readonly engines: readonly InProcessEngine[]
+  /** Starts another gateway on the same store. */
+  start(holder: string): Promise<RunningGateway>
   /** What the leader says of the engines; `changes` by their number. */
   publish(changes?: Readonly<Record<number, Partial<Endpoint>>>): Promise<void>
   /** Container ids are made up from the number. */
@@ -48,6 +57,69 @@ export interface GatewayRigOptions {
   readonly settings?: Partial<GatewaySettings>
 }
 
+async function startGateway(
+  holder: string,
+  store: Store,
+  settings: GatewaySettings,
+): Promise<RunningGateway> {
+  await using resources = new AsyncDisposableStack()
+  const clock = systemClock
+  const to = process.stderr
+  const log = makeLogger({ level: 'error', pretty: false, colour: false, clock, to })
+  const news: (SessionNews & { readonly content: string })[] = []
+  const viewers: ViewerNews[] = []
+  const http = resources.use(openNodeHttp(clock))
+  let url = ''
+  const away = { isAway: false }
+  const gateway = makeGateway({
+    ...{ store: forgetful(store, away), clock, log, holder, settings },
+    relay: () => url,
+    relayKey: () => store.relayKey('key'),
+    startPlayback: makeStartPlayback(http.get, clock),
+    fleets: async () => [FLEET],
+    onSession: (content, each) => void news.push({ content, ...each }),
+    onViewer: (each) => void viewers.push(each),
+  })
+  const server = createServer((req, res) => {
+    if (!gateway.handle(req, res)) res.writeHead(404).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const disconnect = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  resources.defer(disconnect)
+  resources.use(gateway)
+  const over = new AbortController()
+  void gateway.follow(over.signal)
+  resources.defer(() => over.abort())
+  const owned = resources.move()
+  return {
+    ...{ gateway, url, news, viewers },
+    vanish() {
+      away.isAway = true
+      disconnect()
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** The store as a process sees it that may be cut off. */
+function forgetful(store: Store, away: { readonly isAway: boolean }): Store {
+  return new Proxy(store, {
+    get(target, name, receiver) {
+      const found: unknown = Reflect.get(target, name, receiver)
+      if (typeof found !== 'function') return found
+      return (...args: unknown[]) =>
+        away.isAway
+          ? Promise.reject(new StoreUnavailable('cut off'))
+          : Reflect.apply(found, target, args)
+    },
+  })
+}
+
 /** Makes one. Its store is old enough to know all sessions. */
 export async function makeGatewayRig(options: GatewayRigOptions = {}): Promise<GatewayRig> {
   const { engines: count = 2, maxStreams = 2, traits = {}, settings = {} } = options
@@ -60,13 +132,6 @@ export async function makeGatewayRig(options: GatewayRigOptions = {}): Promise<G
     await openEmbeddedStore({ dir: ':memory:', clock: aged, newId: randomUUID }),
   )
   backMs = 0
-  const log = makeLogger({
-    level: 'error',
-    pretty: false,
-    colour: false,
-    clock,
-    to: process.stderr,
-  })
   const engines: InProcessEngine[] = []
   for (let n = 0; n < count; n++) engines.push(resources.use(await engineInProcess(traits)))
   const epoch: Epoch = await store.openTerm(FLEET, 'test', 0, clock.now())
@@ -83,40 +148,23 @@ export async function makeGatewayRig(options: GatewayRigOptions = {}): Promise<G
       })),
     )
   await publish()
-  const news: (SessionNews & { readonly content: string })[] = []
-  const viewers: ViewerNews[] = []
-  const http = resources.use(openNodeHttp(clock))
-  const gateway = makeGateway({
-    ...{ store, clock, log, holder: 'gateway-1', relay: () => '', relayKey: async () => 'key' },
-    settings: { ...DEFAULT_GATEWAY, ...settings },
-    startPlayback: makeStartPlayback(http.get, clock),
-    fleets: async () => [FLEET],
-    onSession: (content, each) => void news.push({ content, ...each }),
-    onViewer: (each) => void viewers.push(each),
-  })
-  const server = createServer((req, res) => {
-    if (!gateway.handle(req, res)) res.writeHead(404).end()
-  })
-  server.listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  resources.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  resources.use(gateway)
-  const over = new AbortController()
-  void gateway.follow(over.signal)
-  resources.defer(() => over.abort())
+  const start = (holder: string) => startGateway(holder, store, { ...DEFAULT_GATEWAY, ...settings })
+  const first = resources.use(await start('gateway-1'))
   const owned = resources.move()
   return {
-    ...{ gateway, store, engines, news, viewers, publish, idOf },
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...{ gateway: first.gateway, url: first.url, news: first.news, viewers: first.viewers },
+    ...{ store, engines, publish, idOf, start: (holder) => startOn(owned, start(holder)) },
     async sessionsOn(engine) {
       const all = await store.sessions(FLEET, clock.now())
       return all.filter(({ containerId }) => containerId === idOf(engine)).length
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** A gateway of another replica lives as long as the rig, if nothing ends it before. */
+async function startOn(owner: AsyncDisposableStack, starting: Promise<RunningGateway>) {
+  return owner.use(await starting)
 }
 
 /** A GET whose body is left to the caller; no redirect is followed. */

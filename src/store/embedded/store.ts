@@ -41,6 +41,8 @@ export function embeddedStore(
   }
   // Nobody else writes what it counts.
   let revision = 0
+  // Only this process can offer one.
+  let relayKey: string | undefined
   return {
     openTerm: async (fleet, holder, largestLabel, nowMs) =>
       write('durable', (sql) => openTerm(sql, fleet, holder, largestLabel, nowMs)),
@@ -126,6 +128,10 @@ export function embeddedStore(
       write('volatile', (sql) => claim(sql, fleet, wanted, nowMs)),
     identify: async (fleet, id, content, infohash) =>
       write('volatile', (sql) => identify(sql, fleet, id, content, infohash)),
+    relayKey: async (candidate) => {
+      relayKey ??= candidate
+      return relayKey
+    },
     sessions: async (fleet, nowMs) => read((sql) => sessions(sql, fleet, nowMs)),
     release: async (fleet, id, nowMs) => write('volatile', (sql) => release(sql, fleet, id, nowMs)),
 

@@ -16,6 +16,7 @@ import {
   setRollout,
 } from './memory.ts'
 import { publish, readEndpoints, statuses } from './published.ts'
+import { relayKey } from './relay-key.ts'
 import { announce } from './replicas.ts'
 import { addRequest, endRequest, removeRequest } from './requests.ts'
 import { release, reserve } from './reservations.ts'
@@ -67,6 +68,7 @@ export function openRedisStore(options: RedisStoreOptions): Store {
     claim: (fleet, wanted, nowMs) => claim(data, fleet, wanted, nowMs),
     identify: (fleet, id, content, infohash) => identify(data, fleet, id, content, infohash),
     sessions: (fleet) => sessions(data, fleet),
+    relayKey: (candidate) => relayKey(data, candidate),
     release: (fleet, id) => release(data, fleet, id),
 
     [Symbol.asyncDispose]: async () => {},

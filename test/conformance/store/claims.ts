@@ -104,6 +104,12 @@ export function describeClaims(open: OpenStore): void {
     expect(engineOf(await claim(bench, 'r'))).toBe(a)
   })
 
+  it('keeps the first key by which gateways know each other', async () => {
+    await using bench = await open()
+    expect(await bench.store.relayKey('one')).toBe('one')
+    expect(await bench.store.relayKey('two')).toBe('one')
+  })
+
   it('is unsettled while the store may have forgotten sessions, and says for how long', async () => {
     await using bench = await open('new')
     const epoch = await leadFrom(bench.store)
