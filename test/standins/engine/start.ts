@@ -64,7 +64,7 @@ function open(url: URL, kind: 'r' | 'm', infohash: string, context: StartContext
   const { searchParams, origin } = url
   const { session, player } = sessions.open(
     infohash,
-    searchParams.get('pid') ?? searchParams.get('sid'),
+    searchParams.get('pid') || searchParams.get('sid'),
   )
   const at = (route: string) => `${origin}/ace/${route}/${infohash}/${player.key}`
   const playback = kind === 'r' ? at('r') : `${at('m')}.m3u8`
