@@ -5,6 +5,7 @@ import type { FleetStatus } from '../telemetry/status.ts'
 import type { Claim, ClaimAnswer, Identified } from './claim.ts'
 import type { Mark } from './mark.ts'
 import type { NodeNote } from './node-note.ts'
+import type { SessionFigures } from './session-figures.ts'
 import type { EngineStat, SessionStat } from './session-stat.ts'
 
 /** What is remembered of one engine container beside its labels. */
@@ -111,6 +112,8 @@ export interface Reservation {
   readonly relay: string
   /** What the engine last said of the session; a renewal without it tells nothing any more. */
   readonly stat?: SessionStat | undefined
+  /** What its holder knows of it; likewise. */
+  readonly figures?: SessionFigures | undefined
 }
 
 /** What came of reserving or renewing: see {@link Store.reserve}. */

@@ -18,6 +18,9 @@ export interface TenancyParts {
   readonly fleet: string
 }
 
+/** What is told of a session beside that it lives. */
+export type Told = Pick<Reservation, 'stat' | 'figures'>
+
 /** A session's place on one engine, for as long as it is renewed. */
 export interface Tenancy extends AsyncDisposable {
   readonly endpoint: Endpoint
@@ -36,6 +39,8 @@ export interface Tenancy extends AsyncDisposable {
   identify(infohash: string): Promise<Identified>
   /** Bytes have come just now; told with the next renewal. */
   noteBytes(): void
+  /** What is to be told of the session with the renewals from now on. */
+  tell(told: Told): void
 }
 
 /** Three renewals in a lifetime, so that two may fail, ms. */
@@ -60,6 +65,7 @@ export function keepTenancy(
   let content = claimed.content
   let state: Reservation['state'] = 'pending'
   let lastBytesAt = 0
+  let told: Told = {}
   let renewed = asked
   /** The last answer was that the store is away, or that it does not know yet. */
   let isBlind = false
@@ -84,7 +90,17 @@ export function keepTenancy(
     const sent = startStopwatch(clock)
     const nowMs = clock.now()
     const expiresAt = nowMs + RESERVATION_TTL_MS
-    const wanted = { id, containerId, content, holder, relay, state, expiresAt, lastBytesAt }
+    const wanted = {
+      id,
+      containerId,
+      content,
+      holder,
+      relay,
+      state,
+      expiresAt,
+      lastBytesAt,
+      ...told,
+    }
     try {
       const answer = await store.reserve(fleet, wanted, maxStreams, nowMs)
       if (answer === 'reserved') {
@@ -134,6 +150,9 @@ export function keepTenancy(
     },
     noteBytes() {
       lastBytesAt = clock.now()
+    },
+    tell(next) {
+      told = next
     },
     async [Symbol.asyncDispose]() {
       isOver = true

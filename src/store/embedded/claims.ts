@@ -2,6 +2,8 @@ import { z } from 'zod'
 import type { ContainerId } from '../../docker/port.ts'
 import type { Claim, ClaimAnswer, Identified, SessionCount } from '../claim.ts'
 import { ALIASES_KEPT } from '../limits.ts'
+import { parseSessionFigures } from '../session-figures.ts'
+import { parseSessionStat } from '../session-stat.ts'
 import type { Endpoint, Reservation } from '../store.ts'
 import type { Sql } from './database.ts'
 import { findMark } from './memory.ts'
@@ -130,13 +132,15 @@ const reservationSchema = z.object({
   expiresAt: z.number(),
   lastBytesAt: z.number(),
   relay: z.string(),
+  stat: z.string().transform(parseSessionStat),
+  figures: z.string().transform(parseSessionFigures),
 })
 
 /** Sessions that live, by id. */
 export function sessions(sql: Sql, fleet: string, nowMs: number): readonly Reservation[] {
   const rows = sql.all(
     `SELECT id, reservation.container_id AS containerId, content, holder, state,
-       expires_at AS expiresAt, coalesce(last_bytes_at, 0) AS lastBytesAt, relay
+       expires_at AS expiresAt, coalesce(last_bytes_at, 0) AS lastBytesAt, relay, stat, figures
      FROM reservation LEFT JOIN traffic ON traffic.fleet = reservation.fleet
        AND traffic.container_id = reservation.container_id
      WHERE reservation.fleet = ? AND state <> 'lapsed' AND expires_at > ? ORDER BY id`,

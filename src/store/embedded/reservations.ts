@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ContainerId } from '../../docker/port.ts'
 import type { PlayingSession } from '../claim.ts'
 import { LAPSED_KEPT_MS } from '../limits.ts'
+import { formatSessionFigures } from '../session-figures.ts'
 import { formatSessionStat } from '../session-stat.ts'
 import { RESERVATION_TTL_MS, type Reservation, type Reserved } from '../store.ts'
 import type { Sql } from './database.ts'
@@ -111,8 +112,8 @@ export function reserve(
 
 export function write(sql: Sql, fleet: string, wanted: Reservation, nowMs: number): void {
   sql.run(
-    `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at, relay, stat)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO reservation (fleet, id, container_id, content, holder, state, expires_at, relay, stat, figures)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     fleet,
     wanted.id,
     wanted.containerId,
@@ -122,6 +123,7 @@ export function write(sql: Sql, fleet: string, wanted: Reservation, nowMs: numbe
     wanted.expiresAt,
     wanted.relay,
     formatSessionStat(wanted.stat),
+    formatSessionFigures(wanted.figures),
   )
   // What lies ahead was written before the clock was put back, while no process ran: it may have been just now.
   sql.run(

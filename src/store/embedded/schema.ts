@@ -124,4 +124,7 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE reservation ADD COLUMN stat TEXT NOT NULL DEFAULT '';
   `,
+  `
+  ALTER TABLE reservation ADD COLUMN figures TEXT NOT NULL DEFAULT '';
+  `,
 ]

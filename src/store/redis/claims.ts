@@ -3,6 +3,8 @@ import type { ContainerId } from '../../docker/port.ts'
 import type { Claim, ClaimAnswer, Identified, PlayingSession } from '../claim.ts'
 import { parseEndpoint } from '../codec.ts'
 import { ALIASES_KEPT } from '../limits.ts'
+import { parseSessionFigures } from '../session-figures.ts'
+import { parseSessionStat } from '../session-stat.ts'
 import { type Endpoint, RESERVATION_TTL_MS, type Reservation } from '../store.ts'
 import type { Data } from './data.ts'
 import { LAPSE, LIST_SESSIONS } from './reservations.ts'
@@ -123,6 +125,8 @@ const recordSchema = z.object({
   content: z.string(),
   state: z.enum(['pending', 'active']),
   relay: z.string().default(''),
+  stat: z.string().default('').transform(parseSessionStat),
+  figures: z.string().default('').transform(parseSessionFigures),
 })
 
 const countSchema = z.coerce.number()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LAPSED_KEPT_MS } from '../limits.ts'
+import { formatSessionFigures } from '../session-figures.ts'
 import { addStat, type EngineStat, formatSessionStat, parseSessionStat } from '../session-stat.ts'
 import { RESERVATION_TTL_MS, type Reservation, type Reserved } from '../store.ts'
 import type { Data } from './data.ts'
@@ -7,7 +8,7 @@ import { type LuaPart, storeScript } from './script.ts'
 
 /*
  * A fleet's sessions; claims.ts has what they play. A *place* is `containerId/id`: what lapses can be cleared away by its name alone.
- *   sessions  hash: id -> {containerId, holder, content, state, relay, stat}, of those that live and those that lapsed
+ *   sessions  hash: id -> {containerId, holder, content, state, relay, stat, figures}, of those that live and those that lapsed
  *   expiry    sorted set: place by the server's ms at which it lapses; only those that live
  *   places    sorted set: the same ones, all of score 0, so that an engine's are counted in one step
  *   lapsed    sorted set: place by the ms at which it lapsed; no clock brings it back
@@ -64,6 +65,7 @@ const RESERVE = storeScript<
   | 'state'
   | 'relay'
   | 'stat'
+  | 'figures'
   | 'lifetimeMs'
   | 'lastBytesAt'
   | 'maxStreams'
@@ -77,6 +79,7 @@ const RESERVE = storeScript<
     'state',
     'relay',
     'stat',
+    'figures',
     'lifetimeMs',
     'lastBytesAt',
     'maxStreams',
@@ -113,7 +116,7 @@ if held then
 end
 redis.call('HSET', sessions, id, cjson.encode({
   containerId = containerId, holder = holder, content = content, state = state, relay = relay,
-  stat = stat}))
+  stat = stat, figures = figures}))
 if not isElsewhere then redis.call('HSET', contents, content, id) end
 redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
 redis.call('ZADD', places, 0, place)
@@ -192,6 +195,7 @@ export async function reserve(
     state,
     relay,
     stat: formatSessionStat(wanted.stat),
+    figures: formatSessionFigures(wanted.figures),
     lifetimeMs: expiresAt - nowMs,
     lastBytesAt: lastBytesAt === 0 ? 0 : time.toServer(lastBytesAt),
     maxStreams,

@@ -84,6 +84,37 @@ function describeRoom(open: OpenStore): void {
     expect((await loadOf(bench))?.stat).toBeUndefined()
   })
 
+  it('lists what the holder and the engine told of a session with its last renewal', async () => {
+    await using bench = await open('settled')
+    const stat = { peers: 7, downBytesPerS: 1_000, upBytesPerS: 1.5 }
+    const early = { viewers: 1, startedAt: bench.now(), bufferedMs: 0, skippedBytes: 0 }
+    const late = { ...early, viewers: 3, bitsPerS: 8_000_000, bufferedMs: 1_999.5, skippedBytes: 9 }
+    await reserveFor(bench, 'q', { maxStreams: 2, figures: early })
+    await reserveFor(bench, 'q', { maxStreams: 2, figures: late, stat })
+    await reserveFor(bench, 'r', { maxStreams: 2 })
+    const told = async () => {
+      const sessions = await bench.store.sessions(FLEET, bench.now())
+      return sessions.map((each) => [each.id, each.figures, each.stat])
+    }
+    expect(await told()).toEqual([
+      ['q', late, stat],
+      ['r', undefined, undefined],
+    ])
+    await bench.store.identify(FLEET, 'q', 'content-q', 'infohash:q')
+    expect((await told())[0]).toEqual(['q', late, stat])
+    await reserveFor(bench, 'q', { maxStreams: 2, content: 'infohash:q' })
+    expect((await told())[0]).toEqual(['q', undefined, undefined])
+  })
+
+  it('takes no figures that cannot be', async () => {
+    await using bench = await open()
+    for (const viewers of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const figures = { viewers, startedAt: 1, bufferedMs: 0, skippedBytes: 0 }
+      await expect(reserveFor(bench, 'r', { figures })).rejects.toThrow(RangeError)
+    }
+    expect(await loadOf(bench)).toBeUndefined()
+  })
+
   it('takes no statistics that cannot be', async () => {
     await using bench = await open()
     for (const peers of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
