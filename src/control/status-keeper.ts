@@ -1,9 +1,10 @@
 import type { Lease } from '../lease/lease.ts'
 import type { Phase } from '../lifecycle/phase.ts'
+import { ENGINES_OFFLINE } from '../observe/observation.ts'
 import type { Endpoint, Store } from '../store/store.ts'
 import { mergeConditions } from '../telemetry/conditions.ts'
 import type { Logger } from '../telemetry/log.ts'
-import type { FleetStatus, PlannedCondition } from '../telemetry/status.ts'
+import type { FleetStatus, PlannedCondition, VpnStatus } from '../telemetry/status.ts'
 import type { Clock } from '../time/clock.ts'
 
 /** A status that has not changed is published again after this time, so that readers can tell how fresh it is, ms. */
@@ -42,18 +43,25 @@ export interface StatusKeeper {
 
 const LEAVING: ReadonlySet<Phase> = new Set(['Draining', 'Stopping', 'Exited'])
 
-/** Engines as claims see them. One whose VPN is down would play nothing, though it answers. */
+/**
+ * Engines as claims see them. One whose VPN is down would play nothing, though it answers. Where every engine says that
+ * it reaches nothing no new stream is sent while another node is up; the streams that it has stay.
+ */
 function endpointsOf(
   { engines, vpns }: FleetStatus,
   maxStreams: number,
   { epoch }: Lease,
 ): readonly Endpoint[] {
-  const down = new Set(vpns.flatMap(({ name, state }) => (state === 'down' ? [name] : [])))
+  const named = (is: (vpn: VpnStatus) => boolean) =>
+    new Set(vpns.flatMap((each) => (is(each) ? [each.name] : [])))
+  const down = named(({ state }) => state === 'down')
+  const isAnyUp = vpns.some(({ state }) => state === 'up')
+  const doubted = named(({ reason }) => isAnyUp && reason === ENGINES_OFFLINE)
   return engines.flatMap(
     ({ containerId, address: host, port, slot, forwarded, vpn, ...engine }) => {
       if (containerId === undefined || host === undefined || port === undefined) return []
       const isCut = down.has(vpn ?? '')
-      const ready = engine.ready && !isCut
+      const ready = engine.ready && !isCut && !doubted.has(vpn ?? '')
       const leaving = isCut || engine.dead || LEAVING.has(engine.phase)
       return [{ containerId, slot, host, port, ready, forwarded, vpn, maxStreams, leaving, epoch }]
     },

@@ -122,6 +122,8 @@ export type NodeState = 'up' | 'degraded' | 'down' | 'unknown'
 
 /** Reason of a node that is down by its engines' words alone, against Gluetun's. */
 export const TUNNEL_DEAD = 'TunnelDead'
+/** Reason of a node that is degraded because all its engines say that they reach nothing. */
+export const ENGINES_OFFLINE = 'EnginesOffline'
 
 /** Whether Gluetun tells of a forwarded port, and since when without interruption. Unix ms. */
 export interface PortGrant {

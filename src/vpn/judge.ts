@@ -1,5 +1,6 @@
 import { assertNever } from '../assert-never.ts'
 import {
+  ENGINES_OFFLINE,
   type Generation,
   generationOf,
   type ObservedNode,
@@ -113,7 +114,7 @@ function withWords(word: Verdict, verdict: TunnelVerdict, count: number, name: s
   const engines = count === 1 ? 'its engine says' : `its ${count} engines say`
   if (verdict === 'doubted') {
     const message = `Gluetun says that ${name} is up, but ${engines} that nothing can be reached`
-    return { state: 'degraded', reason: 'EnginesOffline', message }
+    return { state: 'degraded', reason: ENGINES_OFFLINE, message }
   }
   const said =
     count === 0
