@@ -67,13 +67,23 @@ export function keepTenancy(
   let lastBytesAt = 0
   let told: Told = {}
   let renewed = asked
-  /** The last answer was that the store is away, or that it does not know yet. */
-  let isBlind = false
+  /** Since the last answer was that the store is away, or that it does not know yet. */
+  let blind: Stopwatch | undefined
   let renewal: Promise<void> | undefined
+  let last: Promise<unknown> = Promise.resolve()
   let timer: Disposable | undefined
   let isOver = false
 
-  const hasTime = () => renewed.elapsedMs() < RESERVATION_TTL_MS - MARGIN_MS
+  const isFresh = (since: Stopwatch) => since.elapsedMs() < RESERVATION_TTL_MS - MARGIN_MS
+  /** What was blind before this process stood still says nothing of now. */
+  const isBlind = () => blind !== undefined && isFresh(blind)
+
+  /** One request at a time: a renewal that overtook another, or told an old content, would undo it. */
+  function inTurn<T>(request: () => Promise<T>): Promise<T> {
+    const done = last.then(request)
+    last = done.catch(() => {})
+    return done
+  }
 
   function lose(why: string): void {
     timer?.[Symbol.dispose]()
@@ -105,48 +115,54 @@ export function keepTenancy(
       const answer = await store.reserve(fleet, wanted, maxStreams, nowMs)
       if (answer === 'reserved') {
         renewed = sent
-        isBlind = false
-      } else if (answer === 'unsettled') isBlind = true
+        blind = undefined
+      } else if (answer === 'unsettled') blind = startStopwatch(clock)
       else lose(`the place is ${answer}`)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      if (!isBlind) log.debug({ fleet, err: error, session: id }, 'a place could not be renewed')
-      isBlind = true
+      if (blind === undefined)
+        log.debug({ fleet, err: error, session: id }, 'a place could not be renewed')
+      blind = startStopwatch(clock)
     } finally {
-      schedule(isBlind ? RETRY_MS : RENEW_MS)
+      schedule(blind === undefined ? RENEW_MS : RETRY_MS)
     }
   }
 
-  /** One at a time; whoever asks meanwhile gets the answer that is on its way. */
+  /** Whoever asks meanwhile gets the answer that is on its way. */
   function renew(): Promise<void> {
-    renewal ??= ask().finally(() => {
+    renewal ??= inTurn(ask).finally(() => {
       renewal = undefined
     })
     return renewal
   }
 
+  const mayRead = () => !lost.signal.aborted && (isFresh(renewed) || isBlind())
+
   schedule(RENEW_MS - asked.elapsedMs())
   return {
     endpoint,
     lost: lost.signal,
-    mayRead: () => !lost.signal.aborted && (hasTime() || isBlind),
+    mayRead,
     async assertHeld() {
-      // What was blind before this process stood still says nothing of now.
-      if (!hasTime()) await renew()
-      lost.signal.throwIfAborted()
+      // Again, where the answer was on its way while this process stood still.
+      while (!mayRead()) {
+        lost.signal.throwIfAborted()
+        await renew()
+      }
     },
     async activate() {
-      // A renewal that is on its way tells the old state.
+      // One that is on its way tells the old state.
       await renewal
       state = 'active'
       await renew()
       lost.signal.throwIfAborted()
     },
     async identify(infohash) {
-      const before = content
-      const answer = await store.identify(fleet, id, before, infohash)
-      if (answer.kind === 'only') content = infohash
-      return answer
+      return await inTurn(async () => {
+        const answer = await store.identify(fleet, id, content, infohash)
+        if (answer.kind === 'only') content = infohash
+        return answer
+      })
     },
     noteBytes() {
       lastBytesAt = clock.now()
@@ -158,8 +174,7 @@ export function keepTenancy(
       isOver = true
       lose('it was given back')
       // A renewal that arrived behind the release would take the place again.
-      await renewal?.catch(() => {})
-      await store.release(fleet, id, clock.now()).catch((error: unknown) => {
+      await inTurn(() => store.release(fleet, id, clock.now())).catch((error: unknown) => {
         log.debug({ fleet, err: error, session: id }, 'a place could not be given back, it lapses')
       })
     },
