@@ -23,7 +23,8 @@ beforeAll(async () => {
   await rig.addNode('a')
   await rig.addNode('b')
   const spec = tunnelled(rig, { replicas: 4 })
-  const vpn = { ...(spec.vpn as object), downGrace: `${DOWN_GRACE_S}s` }
+  // A VPN that is stopped here is stopped until the test starts it.
+  const vpn = { ...(spec.vpn as object), downGrace: `${DOWN_GRACE_S}s`, restartVpnAfter: 'never' }
   await rig.edit({ ...spec, vpn })
   await rig.start()
   store = await rig.openStore()
