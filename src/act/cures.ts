@@ -1,7 +1,7 @@
 import { assertNever } from '../assert-never.ts'
 import { UnknownOutcome } from '../docker/errors.ts'
 import { LeaseLost } from '../lease/lease.ts'
-import { withEnd } from '../plan/cure-record.ts'
+import { type TryEnd, withEnd } from '../plan/cure-record.ts'
 import type { NodeAction, RestartVpnAction } from '../plan/node-action.ts'
 import { StaleEpoch } from '../store/errors.ts'
 import type { EventReason, NewFleetEvent } from '../telemetry/event.ts'
@@ -39,14 +39,16 @@ class Outdated extends Error {
   readonly code = 'ACE_CURE_OUTDATED'
 }
 
+/** What is left of a restart that failed, by how the VPN was left. */
+const ENDS = { untouched: 'untouched', running: 'done', stopped: 'open', unknown: 'open' } as const
+
 /** How a try went. */
 interface End {
   readonly reason: EventReason
   readonly message: string
   /** Empty where it did what it should. */
   readonly failure: string
-  /** What it stopped may still stand still. */
-  readonly isOpen: boolean
+  readonly end: TryEnd
 }
 
 export function makeCures(parts: CuresParts): Cures {
@@ -69,11 +71,10 @@ export function makeCures(parts: CuresParts): Cures {
     if (end.kind === 'restarted') {
       const what = isResumed ? 'was started' : 'was stopped and started'
       const message = `the VPN of ${vpn} ${what}: ${why}`
-      return { reason: 'VpnRestarted', message, failure: '', isOpen: false }
+      return { reason: 'VpnRestarted', message, failure: '', end: 'done' }
     }
-    const isOpen = end.vpn === 'stopped' || end.vpn === 'unknown'
     const message = `the VPN of ${vpn} was not restarted (${why}): ${end.message}`
-    return { reason: 'VpnRestartFailed', message, failure: end.message, isOpen }
+    return { reason: 'VpnRestartFailed', message, failure: end.message, end: ENDS[end.vpn] }
   }
 
   async function perform(action: NodeAction, assertMay: () => void): Promise<End> {
@@ -84,7 +85,7 @@ export function makeCures(parts: CuresParts): Cures {
         assertMay()
         await parts.docker.restartNode(lease, action.containerId, NODE_GRACE_S, signal)
         const message = `the container ${action.vpn} was restarted: ${action.why}`
-        return { reason: 'VpnContainerRestarted', message, failure: '', isOpen: false }
+        return { reason: 'VpnContainerRestarted', message, failure: '', end: 'done' }
       }
       default:
         return assertNever(action)
@@ -96,8 +97,8 @@ export function makeCures(parts: CuresParts): Cures {
     const what = verb === 'restartVpn' ? `the VPN of ${vpn}` : `the container ${vpn}`
     const failure = error instanceof Error ? error.message : String(error)
     const message = `${what} was not restarted: ${failure}`
-    const isOpen = error instanceof UnknownOutcome
-    return { reason: 'VpnRestartFailed', message, failure, isOpen }
+    const end = error instanceof UnknownOutcome ? 'open' : 'untouched'
+    return { reason: 'VpnRestartFailed', message, failure, end }
   }
 
   async function run(action: NodeAction, reconcileId: string): Promise<void> {

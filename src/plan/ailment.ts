@@ -75,25 +75,29 @@ export function ailmentsOf(world: World, election: Election): readonly Ailment[]
 
 const isThere = (engine: Engine) => engine.phase !== 'Exited'
 
+/** Why nobody may take the VPN of a node that works away now; undefined when somebody may. */
+function whyNotCut(here: readonly Engine[], others: number, world: World): string | undefined {
+  const isLast = others === 0
+  const streaming = (isLast ? world.engines.filter(isThere) : here).find((e) => e.streams !== 0)
+  if (streaming === undefined) return undefined
+  const streams = streaming.streams === 'unknown' ? 'may have' : 'has'
+  return `${streaming.name} ${streams} live streams${isLast ? ', and no other VPN works' : ''}`
+}
+
 /** Why a cure must not be begun now, for people; undefined when it may. */
 export function whyNotCure({ node, kind }: Ailment, world: World): string | undefined {
   const { input } = world
-  const { name, control } = node
   const here = world.engines.filter((engine) => isThere(engine) && engine.node === node)
-  const serving = here.find(({ streams, container }) => mayServe(streams, container, input))
-  if (serving !== undefined) return `${serving.name} may deliver bytes there`
-  if (kind !== 'container' && control.kind !== 'reading')
-    return `its control server cannot be told: ${control.message}`
   const others = input.observation.nodes.filter((other) => other !== node && hasTunnel(other))
-  if (kind === 'port') {
-    const streaming = (others.length > 0 ? here : world.engines.filter(isThere)).find(
-      ({ streams }) => streams !== 0,
-    )
-    return (
-      streaming &&
-      `${streaming.name} has live streams${others.length > 0 ? '' : `, and no VPN but that of ${name} works`}`
-    )
-  }
-  // Its tunnel stands by Gluetun's word, so it may be the last that works.
-  return node.reason === TUNNEL_DEAD && others.length === 0 ? 'no other VPN works' : undefined
+  const serving = here.find(({ streams, container }) => mayServe(streams, container, input))
+  const busy =
+    kind === 'port'
+      ? whyNotCut(here, others.length, world)
+      : serving && `${serving.name} may deliver bytes there`
+  if (busy !== undefined) return busy
+  if (kind !== 'container' && node.control.kind !== 'reading')
+    return `its control server cannot be told: ${node.control.message}`
+  // By Gluetun's word its tunnel stands, so it may be the last that works.
+  const isLastPerhaps = node.reason === TUNNEL_DEAD && others.length === 0
+  return isLastPerhaps ? 'no other VPN works' : undefined
 }

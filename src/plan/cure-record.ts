@@ -8,6 +8,10 @@ const CURE_PAUSE_MS = { first: 60_000, longest: 1_800_000 }
 const WELL_MS = 600_000
 /** Between two attempts to start what a restart left stopped, ms. */
 const RESUME_PAUSE_MS = 15_000
+/** What was begun sends its stop within so long, ms: it may be decided 5 s before (PLAN_AGE_MS). */
+const STOPS_WITHIN_MS = 6_000
+/** How long a node that was restarted is waited for before another one is, ms: connecting and its port take some 5 s. */
+const SETTLING_MS = 30_000
 /** How long a restart may take of which nobody has told the end, ms: the longest that Gluetun was seen to take, and its start. */
 const UNDER_WAY_MS = 120_000
 
@@ -45,6 +49,7 @@ export function withTry(
     generation: node.generation ?? '',
     specHash,
     resumeAt: now,
+    endedAt: undefined,
     failure: '',
   }
   return { ...note, cures: { ...note.cures, [kind]: record } }
@@ -52,39 +57,50 @@ export function withTry(
 
 /** The note with the latest try begun again, because it is not known to have ended. */
 export function withResume(note: NodeNote, kind: CureKind, now: number): NodeNote {
-  const record = note.cures[kind]
-  if (record === undefined) return note
-  const again = { ...record, begunAt: now, resumeAt: now + RESUME_PAUSE_MS }
-  return { ...note, cures: { ...note.cures, [kind]: again } }
+  const again = { begunAt: now, resumeAt: now + RESUME_PAUSE_MS }
+  return withChange(note, kind, again)
 }
 
-/** The note when a try is over. `isOpen`: what it stopped may still stand still. */
+/**
+ * How a try ended: `untouched`, nothing was done; `done`, the VPN or container was started; `open`, what it stopped may
+ * still stand still.
+ */
+export type TryEnd = 'untouched' | 'done' | 'open'
+
+/** The note when a try is over; `failure` is empty where it did what it should. */
 export function withEnd(
   note: NodeNote,
   kind: CureKind,
-  { failure, isOpen }: { readonly failure: string; readonly isOpen: boolean },
+  { failure, end }: { readonly failure: string; readonly end: TryEnd },
   now: number,
 ): NodeNote {
+  const resumeAt = end === 'open' ? now + RESUME_PAUSE_MS : undefined
+  const endedAt = end === 'done' ? now : undefined
+  return withChange(note, kind, { failure, resumeAt, endedAt })
+}
+
+function withChange(note: NodeNote, kind: CureKind, change: Partial<CureRecord>): NodeNote {
   const record = note.cures[kind]
   if (record === undefined) return note
-  const resumeAt = isOpen ? now + RESUME_PAUSE_MS : undefined
-  return { ...note, cures: { ...note.cures, [kind]: { ...record, failure, resumeAt } } }
+  return { ...note, cures: { ...note.cures, [kind]: { ...record, ...change } } }
 }
 
-/** Whether a try may still be at work, told of or not. */
-export function isUnderWay(
-  { resumeAt, begunAt, generation }: CureRecord,
-  node: Pick<ObservedNode, 'generation' | 'state'>,
-  now: number,
-): boolean {
-  const isSame = generation === node.generation
-  const stands = node.state === 'up' || node.state === 'degraded'
-  return resumeAt !== undefined && isSame && !stands && now < begunAt + UNDER_WAY_MS
+/** Whether a node was read after an instant, and has what a cure of the kind is for. */
+function isSeenWell({ state, control, grant }: ObservedNode, kind: CureKind, from: number) {
+  if (control.kind !== 'reading' || control.at <= from) return false
+  return kind === 'port' ? grant?.isGranted === true : state === 'up' || state === 'degraded'
 }
 
-/** When {@link isUnderWay} ends by itself. */
-export function underWayUntil({ begunAt }: CureRecord): number {
-  return begunAt + UNDER_WAY_MS
+/** Until when a try stands in the way of others, by time alone; undefined when it does not. */
+export function underWayUntil(
+  { resumeAt, begunAt, endedAt, generation }: CureRecord,
+  kind: CureKind,
+  node: ObservedNode,
+): number | undefined {
+  if (endedAt !== undefined)
+    return isSeenWell(node, kind, endedAt) ? undefined : endedAt + SETTLING_MS
+  if (resumeAt === undefined || generation !== node.generation) return undefined
+  return isSeenWell(node, 'vpn', begunAt + STOPS_WITHIN_MS) ? undefined : begunAt + UNDER_WAY_MS
 }
 
 function isOver(kind: CureKind, record: CureRecord, node: ObservedNode, now: number): boolean {
@@ -95,9 +111,9 @@ function isOver(kind: CureKind, record: CureRecord, node: ObservedNode, now: num
 }
 
 /** Whether what a try may have left stopped is seen to run, or is gone. */
-function isSettled(record: CureRecord, node: ObservedNode): boolean {
-  const stands = node.state === 'up' || node.state === 'degraded'
-  return stands || (node.generation !== undefined && record.generation !== node.generation)
+function isSettled({ begunAt, generation }: CureRecord, node: ObservedNode): boolean {
+  const isOther = node.generation !== undefined && generation !== node.generation
+  return isOther || isSeenWell(node, 'vpn', begunAt + STOPS_WITHIN_MS)
 }
 
 /** What is to be remembered of a node after this look; the very same note where nothing changes. */

@@ -4,14 +4,7 @@ import type { CureKind, CureRecord, NodeNote } from '../store/node-note.ts'
 import type { PlannedCondition } from '../telemetry/status.ts'
 import type { Bookkeeping } from './action.ts'
 import { type Ailment, ailmentsOf, whyNotCure } from './ailment.ts'
-import {
-  afterNodeLook,
-  isUnderWay,
-  recordOf,
-  underWayUntil,
-  withResume,
-  withTry,
-} from './cure-record.ts'
+import { afterNodeLook, recordOf, underWayUntil, withResume, withTry } from './cure-record.ts'
 import type { Election } from './forwarding.ts'
 import type { NodeAction } from './node-action.ts'
 import type { World } from './world.ts'
@@ -63,12 +56,16 @@ function actionFor(
   return target && { ...base, verb: 'restartVpn', kind, target, isResumed }
 }
 
+function recordsOf(note: NodeNote | undefined) {
+  return Object.entries(note?.cures ?? {}) as readonly (readonly [CureKind, CureRecord])[]
+}
+
 /** What a restart that nobody saw end has left stopped: it is started at once. */
 function resumeAction(world: World): NodeAction | undefined {
   const { observation, memory, now } = world.input
   for (const node of observation.nodes) {
     const note = memory.nodes.get(node.name)
-    for (const [kind, record] of Object.entries(note?.cures ?? {}) as [CureKind, CureRecord][]) {
+    for (const [kind, record] of recordsOf(note)) {
       const reason = kind === 'container' ? 'ContainerNotRunning' : 'VpnStopped'
       const isLeft = record.generation === node.generation && node.reason === reason
       if (note === undefined || !isLeft || now < (record.resumeAt ?? Infinity)) continue
@@ -87,11 +84,11 @@ function underWay(
 ): { readonly name: string; readonly until: number | undefined } | undefined {
   const { observation, memory, curing, now } = world.input
   if (curing !== undefined) return { name: curing, until: undefined }
-  for (const node of observation.nodes) {
-    const records = Object.values(memory.nodes.get(node.name)?.cures ?? {})
-    const open = records.find((record) => isUnderWay(record, node, now))
-    if (open !== undefined) return { name: node.name, until: underWayUntil(open) }
-  }
+  for (const node of observation.nodes)
+    for (const [kind, record] of recordsOf(memory.nodes.get(node.name))) {
+      const until = underWayUntil(record, kind, node)
+      if (until !== undefined && now < until) return { name: node.name, until }
+    }
   return undefined
 }
 
@@ -120,7 +117,7 @@ function tried({ kind, record }: Case): string {
 function prospect(each: Case, isNow: boolean, busy: string | undefined, now: number) {
   const { kind, record, isGivenUp, forbidden, node } = each
   const cure =
-    kind === 'container' ? 'Its container is restarted' : 'Its VPN is stopped and started'
+    kind === 'container' ? 'its container is restarted' : 'its VPN is stopped and started'
   if (isNow) return { reason: 'Curing', next: 'that is being done now' }
   if (isGivenUp) {
     const next = `it never had one, and is left alone now until its container is restarted or the spec is edited (is VPN_PORT_FORWARDING=on, and does the server support it?)`
@@ -206,9 +203,10 @@ export function planCures(world: World, election: Election): Cures {
     )
   const action = resumed ?? (isFree ? begin(chosen) : undefined)
 
+  const busyName = busy?.name ?? action?.vpn
   const stated = due.map((each) => {
     const isNow = world.input.curing === each.node.name || (isFree && each === chosen)
-    const { condition, text } = told(each, isNow, busy?.name, now)
+    const { condition, text } = told(each, isNow, busyName, now)
     const before = notes.get(each.node.name)
     notes.set(each.node.name, before === undefined ? text : `${before}; ${text}`)
     return condition

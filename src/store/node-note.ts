@@ -18,6 +18,8 @@ export interface CureRecord {
   readonly specHash: string
   /** While it is not known to have ended: when what it may have left stopped may be started, without any grace. */
   readonly resumeAt: number | undefined
+  /** When it ended, having done something: its node is waited for a while. */
+  readonly endedAt: number | undefined
   /** Why it failed, for people; empty while it did not. */
   readonly failure: string
 }
@@ -36,6 +38,7 @@ const cureSchema = z.object({
   generation: z.string(),
   specHash: z.string(),
   resumeAt: z.number().optional(),
+  endedAt: z.number().optional(),
   failure: z.string(),
 })
 
@@ -53,13 +56,14 @@ export function shiftNodeNote(
   { hadPort, cures }: NodeNote,
   shift: (ms: number) => number,
 ): NodeNote {
-  const shifted = Object.entries(cures).map(([kind, { resumeAt, ...cure }]) => [
+  const shifted = Object.entries(cures).map(([kind, { resumeAt, endedAt, ...cure }]) => [
     kind,
     {
       ...cure,
       begunAt: shift(cure.begunAt),
       notBefore: shift(cure.notBefore),
       resumeAt: resumeAt === undefined ? undefined : shift(resumeAt),
+      endedAt: endedAt === undefined ? undefined : shift(endedAt),
     },
   ])
   return { hadPort, cures: Object.fromEntries(shifted) }

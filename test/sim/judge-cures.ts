@@ -12,6 +12,9 @@ const FLOWING_MS = 8_000
 /** A restart of which nobody told the end stands in the way of others for 120 s; less what it takes to decide, ms. */
 const UNDER_WAY_MS = 110_000
 
+/** A node that was restarted is waited for 30 s; less what it takes to decide, ms. */
+const SETTLING_MS = 20_000
+
 /** Judges what is done to VPN nodes. */
 export interface CuresJudge {
   /** A word to a control server is about to have its effect. */
@@ -24,8 +27,8 @@ export interface CuresJudge {
 }
 
 export function judgeCures(truth: Truth, violate: Violate): CuresJudge {
-  /** Nodes that a controller stopped and nobody has started since, and when. */
-  const halfway = new Map<string, number>()
+  /** Nodes that a controller stopped, when, and when somebody started them. */
+  const halfway = new Map<string, { readonly stoppedAt: number; readonly startedAt?: number }>()
   let forgotAt = -Infinity
 
   const isNode = (name: string) => truth.fleet.vpn.nodes.some((node) => node.name === name)
@@ -43,10 +46,16 @@ export function judgeCures(truth: Truth, violate: Violate): CuresJudge {
   function judge(name: string, by: string): void {
     const owner = truth.world().find((each) => each.name === name)?.id ?? ''
     const other = [...halfway].find(
-      ([node, at]) => node !== name && truth.now - at < UNDER_WAY_MS && at > forgotAt,
+      ([node, { stoppedAt, startedAt }]) =>
+        node !== name &&
+        stoppedAt > forgotAt &&
+        truth.carriedFor(node) === 0 &&
+        (startedAt === undefined
+          ? truth.now - stoppedAt < UNDER_WAY_MS
+          : truth.now - startedAt < SETTLING_MS),
     )
     // Point 7: never two nodes at once.
-    if (other !== undefined) violate('cure', `${by} restarts ${name}, and ${other[0]} is stopped`)
+    if (other !== undefined) violate('cure', `${by} restarts ${name}, and ${other[0]} is not back`)
     // Never while engines there still deliver bytes.
     const flowing = sessions(owner).filter((s) => truth.now - s.lastBytesAt < FLOWING_MS)
     if (flowing.length > 0) violate('cure', `${by} restarts ${name}, where bytes flow`)
@@ -60,9 +69,13 @@ export function judgeCures(truth: Truth, violate: Violate): CuresJudge {
 
   return {
     onTold({ name, by, status }) {
-      if (status === 'running') return void halfway.delete(name)
-      judge(name, by)
-      halfway.set(name, truth.now)
+      if (status === 'stopped') {
+        judge(name, by)
+        halfway.set(name, { stoppedAt: truth.now })
+        return
+      }
+      const { stoppedAt = -Infinity } = halfway.get(name) ?? {}
+      halfway.set(name, { stoppedAt, startedAt: truth.now })
     },
     onRestartCall({ target, by }) {
       const name = truth.find(target)?.name

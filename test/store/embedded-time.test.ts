@@ -86,7 +86,7 @@ it('keeps back-off, first answers, a rollout and cures as long ago as they were 
     failure: '',
   }
   await store.setNodeNote(FLEET, epoch, 'a', {
-    ...{ hadPort: true, cures: { vpn: { ...cure, resumeAt: T0 + 7 } } },
+    ...{ hadPort: true, cures: { vpn: { ...cure, resumeAt: T0 + 7, endedAt: undefined } } },
   })
   bench.setClock(-60_000)
   const memory = await store.readFleet(FLEET, bench.now())

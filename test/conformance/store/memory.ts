@@ -128,10 +128,14 @@ export function describeMemory(open: OpenStore): void {
       generation: 'abc@2026-01-01T00:00:00.123456789Z',
       specHash: 'h',
       resumeAt: T0 + 1,
+      endedAt: undefined,
       failure: 'line one\nline "two"',
     }
     const note = { hadPort: true, cures: { vpn: cure } }
-    const closed = { hadPort: false, cures: { port: { ...cure, resumeAt: undefined } } }
+    const closed = {
+      hadPort: false,
+      cures: { port: { ...cure, resumeAt: undefined, endedAt: T0 } },
+    }
     await store.setNodeNote(FLEET, epoch, 'gluetun-a', closed)
     await store.setNodeNote(FLEET, epoch, 'gluetun-a', note)
     await store.setNodeNote(FLEET, epoch, 'gluetun-b', closed)
