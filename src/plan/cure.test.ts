@@ -242,7 +242,8 @@ describe('a restart that was broken off', () => {
 
   it('has it repeated after a pause only, and not while it is under way, over or of another generation', () => {
     const again = plan({ nodes: [stopped], notes: { a: begun } }).cure?.note ?? begun
-    expect(plan({ nodes: [stopped], notes: { a: again } }).cure).toBeUndefined()
+    const waiting = plan({ nodes: [stopped], notes: { a: again } })
+    expect(waiting).toMatchObject({ cure: undefined, wakeAt: NOW + 15_000 })
     expect(plan({ nodes: [stopped], notes: { a: begun }, curing: 'a' }).cure).toBeUndefined()
     expect(plan({ nodes: [stopped], notes: { a: done(begun) } }).cure).toBeUndefined()
     const other: NodeSketch = { ...stopped, generation: 'a@2' as never }

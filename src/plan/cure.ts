@@ -79,17 +79,14 @@ function resumeAction(world: World): NodeAction | undefined {
 }
 
 /** A node on which somebody may be at work, be it that we only know from the store. */
-function underWay(
-  world: World,
-): { readonly name: string; readonly until: number | undefined } | undefined {
+function underWay(world: World): string | undefined {
   const { observation, memory, curing, now } = world.input
-  if (curing !== undefined) return { name: curing, until: undefined }
-  for (const node of observation.nodes)
-    for (const [kind, record] of recordsOf(memory.nodes.get(node.name))) {
-      const until = underWayUntil(record, kind, node)
-      if (until !== undefined && now < until) return { name: node.name, until }
-    }
-  return undefined
+  if (curing !== undefined) return curing
+  const isBusy = (node: ObservedNode) =>
+    recordsOf(memory.nodes.get(node.name)).some(
+      ([kind, record]) => now < (underWayUntil(record, kind, node) ?? 0),
+    )
+  return observation.nodes.find(isBusy)?.name
 }
 
 function caseOf(ailment: Ailment, specHash: string, world: World): Case {
@@ -157,13 +154,40 @@ function noteChanges(world: World): Bookkeeping[] {
   ]
 }
 
-function nextLook(cases: readonly Case[], isBusy: boolean, now: number): readonly number[] {
-  return cases.flatMap(({ dueAt, record, isGivenUp, forbidden }) => {
+/** When something may be begun although nothing else happens. */
+function nextLooks(cases: readonly Case[], isBusy: boolean, world: World): readonly number[] {
+  const { observation, memory, now } = world.input
+  const looks = cases.flatMap(({ dueAt, record, isGivenUp, forbidden }) => {
     if (isGivenUp) return []
     const at = Math.max(dueAt, record?.notBefore ?? 0)
     if (at > now) return [at]
     return forbidden !== undefined || isBusy ? [now + LOOK_MS] : []
   })
+  const owed = observation.nodes
+    .filter(({ state }) => state === 'down')
+    .flatMap(({ name }) => recordsOf(memory.nodes.get(name)))
+    .flatMap(([, { resumeAt }]) => (resumeAt !== undefined && resumeAt > now ? [resumeAt] : []))
+  return [...looks, ...owed]
+}
+
+/** What is stated of nodes whose cure is due. */
+function state(due: readonly Case[], action: NodeAction | undefined, world: World) {
+  const { curing, now } = world.input
+  const busy = underWay(world) ?? action?.vpn
+  const notes = new Map<string, string>()
+  const conditions = due.map((each): PlannedCondition => {
+    const { name } = each.node
+    const isNow = curing === name || (action?.vpn === name && action.kind === each.kind)
+    const { condition, text } = told(each, isNow, busy, now)
+    const before = notes.get(name)
+    notes.set(name, before === undefined ? text : `${before}; ${text}`)
+    return condition
+  })
+  return { conditions, notes }
+}
+
+function isReady({ record, isGivenUp, forbidden }: Case, now: number): boolean {
+  return !isGivenUp && forbidden === undefined && (record?.notBefore ?? 0) <= now
 }
 
 /**
@@ -172,54 +196,25 @@ function nextLook(cases: readonly Case[], isBusy: boolean, now: number): readonl
  * the node is like afterwards.
  */
 export function planCures(world: World, election: Election): Cures {
-  const { memory, now } = world.input
-  const bookkeeping = noteChanges(world)
+  const { memory, now, curing, fleet } = world.input
   const ailments = ailmentsOf(world, election)
-  const resumed = world.input.curing === undefined ? resumeAction(world) : undefined
-  const notes = new Map<string, string>()
-  if (ailments.length === 0)
-    return { action: resumed, bookkeeping, conditions: [], notes, wakeAt: undefined }
-
-  const { vpn, forwarding } = world.input.fleet
-  const specHash = hashOf({ vpn, forwarding })
+  const { vpn, forwarding } = fleet
+  const specHash = ailments.length === 0 ? '' : hashOf({ vpn, forwarding })
   const cases = ailments.map((ailment) => caseOf(ailment, specHash, world))
-  const busy = underWay(world)
   const due = cases.filter((each) => each.dueAt <= now)
-  const chosen = due.find(
-    ({ record, isGivenUp, forbidden }) =>
-      !isGivenUp && forbidden === undefined && (record?.notBefore ?? 0) <= now,
-  )
-  const isFree = busy === undefined && resumed === undefined
-  const begin = (each: Case | undefined) =>
-    each &&
-    actionFor(
-      each,
-      {
-        note: withTry(memory.nodes.get(each.node.name), each.kind, each.node, specHash, now),
-        why: each.what,
-        isResumed: false,
-      },
-      world,
-    )
-  const action = resumed ?? (isFree ? begin(chosen) : undefined)
-
-  const busyName = busy?.name ?? action?.vpn
-  const stated = due.map((each) => {
-    const isNow = world.input.curing === each.node.name || (isFree && each === chosen)
-    const { condition, text } = told(each, isNow, busyName, now)
-    const before = notes.get(each.node.name)
-    notes.set(each.node.name, before === undefined ? text : `${before}; ${text}`)
-    return condition
-  })
-  const wakes = [
-    ...nextLook(cases, !isFree, now),
-    ...(busy?.until === undefined ? [] : [busy.until]),
-  ]
+  const isFree = underWay(world) === undefined
+  const begin = (each: Case): NodeAction | undefined => {
+    const note = withTry(memory.nodes.get(each.node.name), each.kind, each.node, specHash, now)
+    return actionFor(each, { note, why: each.what, isResumed: false }, world)
+  }
+  const resumed = curing === undefined ? resumeAction(world) : undefined
+  const chosen = isFree ? due.find((each) => isReady(each, now)) : undefined
+  const action = resumed ?? (chosen && begin(chosen))
+  const wakes = nextLooks(cases, !isFree || resumed !== undefined, world)
   return {
     action,
-    bookkeeping,
-    conditions: stated,
-    notes,
+    bookkeeping: noteChanges(world),
+    ...state(due, action, world),
     wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
   }
 }
