@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeApi } from './api/api.ts'
@@ -21,7 +21,7 @@ import type { DockerError } from './docker/errors.ts'
 import { createProbe } from './engine/client.ts'
 import { makeStartPlayback } from './engine/playback.ts'
 import { engineTemplate } from './engine/template.ts'
-import { makeGateway } from './gateway/gateway.ts'
+import { openGateway } from './gateway/open-gateway.ts'
 import { DEFAULT_GATEWAY } from './gateway/settings.ts'
 import { openNodeHttp } from './net/node-http.ts'
 import { openRedis } from './redis/data-server.ts'
@@ -193,18 +193,16 @@ export async function runServer(
   const fault = new AbortController()
   const over = AbortSignal.any([signal, fault.signal])
   const reads = rememberReads(store, clock)
-  await using gateway = makeGateway({
-    ...{ store, clock, log, holder },
+  await using gateway = openGateway({
+    ...{ store, clock, log, holder, record, counts: metrics.streams },
     settings: DEFAULT_GATEWAY,
     startPlayback: senses.startPlayback,
     relay: () => '',
-    relayKey: () => store.relayKey(randomBytes(32).toString('hex')),
-    fleets: async () => (await store.statuses()).map(({ fleet }) => fleet),
-    onSession: (content, { kind, source, message, tookMs }) =>
-      log.info({ content, source, tookMs: Math.round(tookMs) }, `stream ${kind}: ${message}`),
-    onViewer: (news) => log.debug(news, 'viewer gone'),
   })
-  const api = makeApi({ store, reads, metrics, recorder, control, clock, log, closing: over })
+  const api = makeApi({
+    ...{ store, reads, metrics, recorder, control, clock, log, gateway },
+    closing: over,
+  })
   await using listener = await listen(api, options.listen, gateway.handle)
   const { url } = listener
   log.info({ url, holder, instance: options.instance, docker: senses.docker.address }, 'listening')

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { routePath } from 'hono/route'
+import type { Gateway } from '../gateway/gateway.ts'
 import type { Store } from '../store/store.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -25,6 +26,8 @@ export interface ApiParts {
   readonly metrics: Pick<Metrics, 'print'>
   readonly recorder: Recorder
   readonly control: Controller
+  /** Undefined where this process serves no streams. */
+  readonly gateway: Pick<Gateway, 'standing'> | undefined
   readonly clock: Clock
   readonly log: Logger
   /** Aborted when the server closes: ends live event streams. */

@@ -1,3 +1,4 @@
+import type { Gateway } from '../gateway/gateway.ts'
 import type { Measures } from '../telemetry/gauges.ts'
 import { type Catalog, readCatalog } from './catalog.ts'
 import type { Controller } from './controller.ts'
@@ -8,6 +9,8 @@ import type { RememberedReads } from './remembered-reads.ts'
 export interface StandingParts {
   readonly reads: RememberedReads
   readonly control: Controller
+  /** Undefined where this process serves no streams. */
+  readonly gateway: Pick<Gateway, 'standing'> | undefined
 }
 
 /** How this process and its fleets stand. */
@@ -37,7 +40,7 @@ function fleetsOf(catalog: Catalog, control: StandingParts['control']): readonly
 }
 
 /** Never rejects for a store that is away: that is one of the things to tell. */
-export async function readStanding({ reads, control }: StandingParts): Promise<Standing> {
+export async function readStanding({ reads, control, gateway }: StandingParts): Promise<Standing> {
   const reading = reads.begin()
   let failure: string | undefined
   const catalog = await readCatalog(reading).catch((error: unknown) => {
@@ -60,6 +63,7 @@ export async function readStanding({ reads, control }: StandingParts): Promise<S
       storeUp: away === undefined,
       storeAgeMs: failure === undefined ? (staleness?.ageMs ?? 0) : undefined,
       replicas: control.replicas().length,
+      gateway: gateway?.standing(),
       fleets: fleets.map((name) => {
         const status = catalog.statuses.get(name)
         const leadership = control.leadership(name)

@@ -9,6 +9,7 @@ import { type Content, contentKey } from '../streams/content.ts'
 import { keepTenancy, type Tenancy } from '../streams/tenancy.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
+import type { GatewayNews } from './news.ts'
 import { StreamRefused } from './refusal.ts'
 import type { Source } from './source.ts'
 
@@ -22,6 +23,7 @@ export interface EngineSourceParts {
   /** Where other gateways reach it; empty when nowhere. */
   readonly relay: () => string
   readonly startTimeoutMs: number
+  readonly news: Pick<GatewayNews, 'onClaim' | 'onStartFailed'>
 }
 
 export interface EngineSourceCall {
@@ -53,20 +55,27 @@ type Claimed =
   | { readonly kind: 'place'; readonly place: Tenancy; readonly id: string }
   | Exclude<EngineSourceAnswer, { readonly kind: 'source' | 'failed' }>
 
-function refused(answer: { engines: number; ready: number; free: number }, fleet: string) {
-  const { engines, ready } = answer
-  if (engines === 0)
-    return new StreamRefused('starting', `${fleet} has no engine yet`, CAPACITY_RETRY_S)
-  if (ready === 0) {
-    const message = `none of ${fleet}'s ${engines} engines is ready: they start, or their VPN is down`
-    return new StreamRefused('vpn', message, CAPACITY_RETRY_S)
+interface Room {
+  readonly engines: number
+  readonly ready: number
+}
+
+function refusedFor({ engines, ready }: Room): 'starting' | 'vpn' | 'capacity' {
+  if (engines === 0) return 'starting'
+  return ready === 0 ? 'vpn' : 'capacity'
+}
+
+function refused(reason: ReturnType<typeof refusedFor>, { engines, ready }: Room, fleet: string) {
+  const messages = {
+    starting: `${fleet} has no engine yet`,
+    vpn: `none of ${fleet}'s ${engines} engines is ready: they start, or their VPN is down`,
+    capacity: `all places on ${fleet}'s ${ready} ready engines are taken`,
   }
-  const message = `all places on ${fleet}'s ${ready} ready engines are taken`
-  return new StreamRefused('capacity', message, CAPACITY_RETRY_S)
+  return new StreamRefused(reason, messages[reason], CAPACITY_RETRY_S, fleet)
 }
 
 async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<Claimed> {
-  const { store, clock, log, holder } = parts
+  const { store, clock, log, holder, news } = parts
   const relay = parts.relay()
   const { fleet, content, avoid, instead } = call
   const asked = startStopwatch(clock)
@@ -78,6 +87,7 @@ async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<
       { ...wanted, expiresAt: nowMs + RESERVATION_TTL_MS },
       nowMs,
     )
+    if (answer.kind !== 'refused') news.onClaim(fleet, answer.kind)
     switch (answer.kind) {
       case 'claimed': {
         const { endpoint, load } = answer
@@ -94,21 +104,29 @@ async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<
       case 'unsettled': {
         const message = 'the store has restarted, and streams that run are counted first'
         const retryS = Math.ceil(answer.retryAfterMs / 1_000)
-        return { kind: 'refused', refusal: new StreamRefused('store', message, retryS) }
+        return { kind: 'refused', refusal: new StreamRefused('store', message, retryS, fleet) }
       }
-      case 'refused':
-        return { kind: 'refused', refusal: refused(answer, fleet) }
+      case 'refused': {
+        const reason = refusedFor(answer)
+        news.onClaim(fleet, reason)
+        return { kind: 'refused', refusal: refused(reason, answer, fleet) }
+      }
     }
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    return { kind: 'refused', refusal: new StreamRefused('store', error.message, STORE_RETRY_S) }
+    news.onClaim(fleet, 'failed')
+    return {
+      kind: 'refused',
+      refusal: new StreamRefused('store', error.message, STORE_RETRY_S, fleet),
+    }
   }
 }
 
-function makeSource(place: Tenancy, playback: Playback, id: string): Source {
+function makeSource(fleet: string, place: Tenancy, playback: Playback, id: string): Source {
   const { endpoint } = place
   return {
     name: endpoint.slot,
+    fleet,
     endpoint,
     reservationId: id,
     body: playback.body,
@@ -117,6 +135,7 @@ function makeSource(place: Tenancy, playback: Playback, id: string): Source {
     mayRead: () => place.mayRead(),
     assertHeld: () => place.assertHeld(),
     noteBytes: () => place.noteBytes(),
+    tell: (told) => place.tell(told),
     stat: (signal) => playback.stat(signal),
     async [Symbol.asyncDispose]() {
       playback.body.destroy()
@@ -144,10 +163,13 @@ export async function openEngineSource(
       query: [[content.kind, content.hash], ...parameters],
       signal: AbortSignal.any([call.signal, place.lost]),
     })
-    const source = resources.adopt(makeSource(place, playback, claimed.id), async () => {
-      playback.body.destroy()
-      await playback.stop()
-    })
+    const source = resources.adopt(
+      makeSource(call.fleet, place, playback, claimed.id),
+      async () => {
+        playback.body.destroy()
+        await playback.stop()
+      },
+    )
     if (playback.infohash !== undefined) {
       const key = contentKey({ kind: 'infohash', hash: playback.infohash })
       // Without an answer nobody can claim it by that name either.
@@ -162,6 +184,7 @@ export async function openEngineSource(
       error instanceof PlaybackFailed
         ? error
         : new PlaybackFailed('engine', error instanceof Error ? error.message : String(error))
+    if (failure.fault !== 'aborted') parts.news.onStartFailed(call.fleet)
     return { kind: 'failed', engine: containerId, error: failure }
   }
 }

@@ -45,11 +45,13 @@ interface Tries {
   readonly avoid: ContainerId[]
   words: number
   last: string
+  /** Of the engine that failed last. */
+  fleet: string | undefined
 }
 
-function notPlayed({ words, last }: Tries): StreamRefused {
+function notPlayed({ words, last, fleet }: Tries): StreamRefused {
   const isUnknown = words >= WORDS_NEEDED && UNKNOWN.test(last)
-  return new StreamRefused(isUnknown ? 'unknown' : 'engine', last)
+  return new StreamRefused(isUnknown ? 'unknown' : 'engine', last, undefined, fleet)
 }
 
 /** The reason that is worth most to a viewer: room that may come beats engines that may come. */
@@ -95,6 +97,7 @@ export function makeFindSource(parts: FindParts, { content, parameters }: Wanted
         case 'failed':
           tries.avoid.push(answer.engine)
           tries.last = answer.error.message
+          tries.fleet = fleet
           tries.words += Number(answer.error.fault === 'content')
           return undefined
         case 'refused':
@@ -107,7 +110,7 @@ export function makeFindSource(parts: FindParts, { content, parameters }: Wanted
 
   return async (quest) => {
     const until = clock.monotonic() + parts.patienceMs
-    const tries: Tries = { avoid: [], words: 0, last: '' }
+    const tries: Tries = { avoid: [], words: 0, last: '', fleet: undefined }
     for (;;) {
       quest.signal.throwIfAborted()
       const failedBefore = tries.avoid.length

@@ -8,13 +8,14 @@ import { contentOfPath, makeEngineProtocol } from './engine-protocol.ts'
 import { openEngineSource } from './engine-source.ts'
 import { makeEngineWatch } from './engine-watch.ts'
 import { makeFindSource } from './find-source.ts'
+import type { GatewayNews } from './news.ts'
 import { openRelaySource, RELAY_PATH, readRelayRequest, refuseRelay } from './relay.ts'
-import type { SessionNews } from './session.ts'
-import { makeSessions, type SessionView } from './sessions.ts'
+import { makeSessionWatch } from './session-watch.ts'
+import { makeSessions } from './sessions.ts'
 import type { GatewaySettings } from './settings.ts'
-import type { Source } from './source.ts'
 import { answerJson, answerText, beginStream, MPEG_TS } from './stream-response.ts'
-import { makeViewers, type ViewerNews } from './viewers.ts'
+import { makeTraffic, type TrafficBytes } from './traffic.ts'
+import { makeViewers } from './viewers.ts'
 
 export interface GatewayParts {
   readonly store: Store
@@ -30,8 +31,16 @@ export interface GatewayParts {
   readonly relayKey: () => Promise<string>
   /** Fleets that may play, in the order in which they are asked. */
   readonly fleets: () => Promise<readonly string[]>
-  readonly onSession: (content: string, news: SessionNews) => void
-  readonly onViewer: (news: ViewerNews) => void
+  readonly news: GatewayNews
+}
+
+/** How a gateway stands. */
+export interface GatewayStanding {
+  /** Sessions that play from an engine, or look for one, and those that are relayed from another gateway. */
+  readonly streams: { readonly own: number; readonly relayed: number }
+  /** Gateways that relay from this one included. */
+  readonly viewers: number
+  readonly traffic: TrafficBytes
 }
 
 /** Hands streams to viewers. Disposing it ends all of them and gives their engines back. */
@@ -40,14 +49,15 @@ export interface Gateway extends AsyncDisposable {
   handle(req: IncomingMessage, res: ServerResponse): boolean
   /** Looks after streams and viewers until aborted. */
   follow(signal: AbortSignal): Promise<void>
-  list(): readonly SessionView[]
+  standing(): GatewayStanding
 }
 
 /** Twice a reservation's lifetime: by then a dead owner's place has lapsed. */
 const OWNER_PATIENCE_MS = 30_000
 
 export function makeGateway(parts: GatewayParts): Gateway {
-  const { store, clock, log, settings, holder, startPlayback, relay } = parts
+  const { store, clock, log, settings, holder, startPlayback, relay, news } = parts
+  const traffic = makeTraffic()
   const engines = {
     store,
     clock,
@@ -56,42 +66,35 @@ export function makeGateway(parts: GatewayParts): Gateway {
     holder,
     relay,
     startTimeoutMs: settings.startTimeoutMs,
+    news,
   }
   const relays = { clock, key: parts.relayKey, startTimeoutMs: settings.startTimeoutMs }
-  const fleetOf = new WeakMap<Source, string>()
   const sessions = makeSessions({
     clock,
     log,
     settings,
+    traffic,
     makeFind: (wanted) =>
       makeFindSource(
         {
           ...{ clock, holder, fleets: parts.fleets },
           openRelay: (by, signal) => openRelaySource(relays, by, signal),
-          openEngine: async (call) => {
-            const answer = await openEngineSource(engines, call)
-            if (answer.kind === 'source') fleetOf.set(answer.source, call.fleet)
-            return answer
-          },
+          openEngine: (call) => openEngineSource(engines, call),
           isOurs: (id) => sessions.holds(id),
           patienceMs: OWNER_PATIENCE_MS,
         },
         wanted,
       ),
-    isLeaving: (source) => {
-      const fleet = fleetOf.get(source)
-      const engine = source.endpoint?.containerId
-      return fleet !== undefined && engine !== undefined && watch.isLeaving(fleet, engine)
-    },
-    onNews: parts.onSession,
+    isLeaving: ({ fleet, endpoint }) =>
+      fleet !== undefined && endpoint !== undefined && watch.isLeaving(fleet, endpoint.containerId),
+    onNews: news.onSession,
   })
   const watch = makeEngineWatch(store, clock, () =>
-    sessions.list().flatMap(({ session }) => {
-      const fleet = session.source && fleetOf.get(session.source)
-      return fleet === undefined ? [] : [fleet]
-    }),
+    sessions.list().flatMap(({ session }) => session.source?.fleet ?? []),
   )
-  const viewers = makeViewers({ sessions, settings, clock, log, onViewer: parts.onViewer })
+  const sessionWatch = makeSessionWatch(sessions, clock)
+  const { onViewer } = news
+  const viewers = makeViewers({ sessions, settings, clock, log, traffic, onViewer })
   const protocol = makeEngineProtocol(sessions, log)
 
   function serve(req: IncomingMessage, res: ServerResponse, wanted: Wanted): void {
@@ -159,9 +162,19 @@ export function makeGateway(parts: GatewayParts): Gateway {
       return true
     },
     async follow(signal) {
-      await Promise.all([watch.follow(signal), viewers.follow(signal)])
+      await Promise.all([watch, sessionWatch, viewers].map((each) => each.follow(signal)))
     },
-    list: () => sessions.list(),
+    standing() {
+      const all = sessions.list()
+      const relayed = all.filter(
+        ({ session: { source } }) => source !== undefined && source.endpoint === undefined,
+      ).length
+      return {
+        streams: { own: all.length - relayed, relayed },
+        viewers: all.reduce((sum, each) => sum + each.viewers, 0),
+        traffic: traffic.read(),
+      }
+    },
     [Symbol.asyncDispose]: () => sessions[Symbol.asyncDispose](),
   }
 }

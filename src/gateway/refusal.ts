@@ -12,10 +12,13 @@ export class StreamRefused extends Error {
   readonly reason: RefusalReason
   /** Seconds after which it is worth another try; undefined when nothing is known to change. */
   readonly retryAfterS: number | undefined
-  constructor(reason: RefusalReason, message: string, retryAfterS?: number) {
+  /** Whose engines could not; undefined where no fleet was asked. */
+  readonly fleet: string | undefined
+  constructor(reason: RefusalReason, message: string, retryAfterS?: number, fleet?: string) {
     super(message)
     this.reason = reason
     this.retryAfterS = retryAfterS
+    this.fleet = fleet
   }
 
   get status(): 404 | 502 | 503 {

@@ -94,6 +94,7 @@ export async function openRelaySource(
   if (body === undefined) return undefined
   return {
     name: `relay of ${by.holder}`,
+    fleet: undefined,
     endpoint: undefined,
     reservationId: undefined,
     body,
@@ -103,6 +104,7 @@ export async function openRelaySource(
     mayRead: () => true,
     assertHeld: async () => {},
     noteBytes: () => {},
+    tell: () => {},
     stat: async () => undefined,
     [Symbol.asyncDispose]: async () => void body.destroy(),
   }

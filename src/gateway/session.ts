@@ -8,6 +8,7 @@ import { type PourEnd, pour } from './pour.ts'
 import { StreamRefused } from './refusal.ts'
 import type { GatewaySettings } from './settings.ts'
 import type { Source } from './source.ts'
+import type { Traffic } from './traffic.ts'
 
 /** What a session looks for a source with. */
 export interface Quest {
@@ -23,14 +24,32 @@ export interface Quest {
 /** Finds where the bytes are to come from. @throws {StreamRefused} when there is nowhere. */
 export type FindSource = (quest: Quest) => Promise<Source>
 
-/** What became of a session, for events and metrics. */
-export interface SessionNews {
-  readonly kind: 'started' | 'moved' | 'interrupted' | 'ended'
-  readonly source: string
-  readonly message: string
-  /** For `started`, ms from the first viewer's request to the first byte; for `moved`, of the gap between sources. */
-  readonly tookMs: number
-}
+/** Why a source was left; `leaving`: in time, before its engine goes. */
+type LeftFor = Exclude<PourEnd['kind'], 'stopped'> | 'leaving'
+
+/**
+ * What became of a session:
+ * - `started`: its first bytes are there, so many ms after its first viewer asked.
+ * - `interrupted`: its source gives no more.
+ * - `moved`: it plays from another one, after a gap of so many ms.
+ * - `ended`, however it began; without a source it never did. `failure` is undefined when nobody wanted it any more.
+ */
+export type SessionNews =
+  | { readonly kind: 'started'; readonly source: Source; readonly tookMs: number }
+  | { readonly kind: 'interrupted'; readonly source: Source; readonly message: string }
+  | {
+      readonly kind: 'moved'
+      readonly from: Source
+      readonly source: Source
+      readonly cause: LeftFor
+      readonly message: string
+      readonly tookMs: number
+    }
+  | {
+      readonly kind: 'ended'
+      readonly source: Source | undefined
+      readonly failure: StreamRefused | undefined
+    }
 
 export interface SessionParts {
   readonly content: Content
@@ -40,6 +59,7 @@ export interface SessionParts {
   readonly settings: GatewaySettings
   readonly clock: Clock
   readonly log: Logger
+  readonly traffic: Pick<Traffic, 'count'>
   readonly onNews: (news: SessionNews) => void
   /** New bytes are there, or the end. */
   readonly onBytes: () => void
@@ -74,6 +94,7 @@ export class Session {
   #failure: StreamRefused | undefined
   #isOver = false
   #bytes = 0
+  #skippedBytes = 0
 
   constructor(parts: SessionParts) {
     this.#parts = parts
@@ -109,6 +130,17 @@ export class Session {
     return this.#bytes
   }
 
+  /** Left out for viewers that were too slow. */
+  get skippedBytes(): number {
+    return this.#skippedBytes
+  }
+
+  /** A viewer was too slow for so many. */
+  noteSkipped(bytes: number): void {
+    this.#skippedBytes += bytes
+    this.#parts.traffic.count('skipped', bytes)
+  }
+
   /** Ends it, and gives its engine back. */
   async close(): Promise<void> {
     this.#closing.abort(new StreamRefused('starting', 'the stream was closed', 1))
@@ -117,26 +149,31 @@ export class Session {
 
   async #run(): Promise<void> {
     const { clock, onNews, onBytes, log } = this.#parts
+    let last: Source | undefined
     try {
       let source = await this.#find('')
-      onNews({ kind: 'started', source: source.name, message: '', tookMs: this.#sinceStart() })
+      last = source
+      onNews({ kind: 'started', source, tookMs: this.#sinceStart() })
       for (;;) {
         const { end, next } = await this.#play(source)
         if (end.kind === 'stopped' && next === undefined) break
         const goneAt = clock.monotonic()
-        onNews({ kind: 'interrupted', source: source.name, message: end.message, tookMs: 0 })
+        const from = source
+        if (next === undefined) onNews({ kind: 'interrupted', source, message: end.message })
         if (!this.feed.cut()) throw new StreamRefused('engine', `${source.name}: ${end.message}`)
-        const following = next ?? (await this.#bridge(source, end))
-        const tookMs = clock.monotonic() - goneAt
-        onNews({ kind: 'moved', source: following.name, message: end.message, tookMs })
-        source = following
+        source = next ?? (await this.#bridge(source, end))
+        last = source
+        const cause = end.kind === 'stopped' ? 'leaving' : end.kind
+        const message = cause === 'leaving' ? 'its engine is about to go' : end.message
+        onNews({ kind: 'moved', from, source, cause, message, tookMs: clock.monotonic() - goneAt })
       }
     } catch (error) {
       this.#fail(error, log)
     } finally {
       this.#isOver = true
       this.feed.end(clock.monotonic())
-      onNews({ kind: 'ended', source: '', message: this.#failure?.message ?? '', tookMs: 0 })
+      const failure = this.#closing.signal.aborted ? undefined : this.#failure
+      onNews({ kind: 'ended', source: last, failure })
       onBytes()
     }
   }
@@ -169,13 +206,14 @@ export class Session {
 
   /** Reads a source to its end, or until there is a better one. It is given back before this resolves. */
   async #play(source: Source): Promise<{ readonly end: PourEnd; readonly next?: Source }> {
-    const { clock, settings, onBytes } = this.#parts
+    const { clock, settings, traffic, onBytes } = this.#parts
     const over = new AbortController()
     const signal = AbortSignal.any([over.signal, this.#closing.signal])
     this.#source = source
     const moving = this.#leaveInTime(source, over)
     const take = (chunk: Buffer) => {
       this.#bytes += chunk.length
+      traffic.count(source.endpoint ? 'fromEngines' : 'fromGateways', chunk.length)
       const handedOn = this.feed.push(chunk, clock.monotonic())
       if (handedOn === 0) return
       this.#start.resolve()

@@ -8,11 +8,13 @@ import { StreamRefused } from './refusal.ts'
 import { type FindSource, Session, type SessionNews } from './session.ts'
 import type { GatewaySettings } from './settings.ts'
 import type { Source } from './source.ts'
+import type { Traffic } from './traffic.ts'
 
 export interface SessionsParts {
   readonly clock: Clock
   readonly log: Logger
   readonly settings: GatewaySettings
+  readonly traffic: Pick<Traffic, 'count'>
   readonly makeFind: (wanted: Wanted) => FindSource
   readonly isLeaving: (source: Source) => boolean
   readonly onNews: (key: string, news: SessionNews) => void
@@ -62,7 +64,7 @@ interface Room {
 }
 
 export function makeSessions(parts: SessionsParts): Sessions {
-  const { clock, log, settings, makeFind, isLeaving } = parts
+  const { clock, log, settings, traffic, makeFind, isLeaving } = parts
   /** By the key that was asked for. Two keys of one content have one room once that is known. */
   const rooms = new Map<string, Room>()
   const closing = new Set<Promise<void>>()
@@ -93,6 +95,7 @@ export function makeSessions(parts: SessionsParts): Sessions {
       isLeaving,
       settings,
       clock,
+      traffic,
       log: log.child({ content: key }),
       onNews: (news) => hear(key, news),
       onBytes: () => wake(room),

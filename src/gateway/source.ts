@@ -1,11 +1,14 @@
 import type { Readable } from 'node:stream'
 import type { EngineStat } from '../engine/playback.ts'
 import type { Endpoint } from '../store/store.ts'
+import type { Told } from '../streams/tenancy.ts'
 
 /** Where a session's bytes come from for a while: an engine of its own, or the gateway that has one. */
 export interface Source extends AsyncDisposable {
   /** For people: an engine's slot, or a gateway. */
   readonly name: string
+  /** The engine's; undefined for a relay. */
+  readonly fleet: string | undefined
   /** The engine; undefined for a relay. */
   readonly endpoint: Endpoint | undefined
   /** The reservation at the store; undefined for a relay. */
@@ -22,6 +25,8 @@ export interface Source extends AsyncDisposable {
   assertHeld(): Promise<void>
   /** Bytes have come. */
   noteBytes(): void
+  /** What the store is to be told of the session from now on. A relay tells nothing. */
+  tell(told: Told): void
   /** What the engine says; undefined for a relay, and where it does not say. */
   stat(signal: AbortSignal): Promise<EngineStat | undefined>
 }

@@ -10,6 +10,12 @@ export type ViewerEnd = 'left' | 'ended' | 'lagged' | 'stalled'
 /** What is handed to a connection before it has taken what it has: the rest stays in the shared ring, bytes. */
 const IN_FLIGHT_BYTES = 256 * 1024
 
+/** Whom a viewer tells of its bytes. */
+export interface ViewerBytes {
+  readonly onWrite: (bytes: number) => void
+  readonly onSkip: (bytes: number) => void
+}
+
 /**
  * Writes a feed to one viewer. It takes no more from the feed than the connection takes from it, so that a slow viewer
  * costs a place in the ring and no memory of its own, and never waits for anybody.
@@ -21,6 +27,7 @@ export class Viewer {
   readonly #cursor: Cursor
   readonly #settings: Pick<GatewaySettings, 'slowViewer' | 'stalledMs' | 'buffer'>
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #bytes: ViewerBytes
   readonly #end = Promise.withResolvers<ViewerEnd>()
   #isOver = false
   /** Bytes that the kernel had taken when progress was last looked for, and when there was some. */
@@ -33,12 +40,14 @@ export class Viewer {
     { feed, cursor }: { readonly feed: Feed; readonly cursor: Cursor },
     settings: Pick<GatewaySettings, 'slowViewer' | 'stalledMs' | 'buffer'>,
     clock: Pick<Clock, 'monotonic'>,
+    bytes: ViewerBytes,
   ) {
     this.#res = res
     this.#feed = feed
     this.#cursor = cursor
     this.#settings = settings
     this.#clock = clock
+    this.#bytes = bytes
     this.#progressAt = clock.monotonic()
     this.ended = this.#end.promise
     res.on('drain', () => this.pump())
@@ -63,13 +72,17 @@ export class Viewer {
       }
       if (reading.kind === 'lagged') {
         this.#skippedBytes += reading.bytes
+        this.#bytes.onSkip(reading.bytes)
         if (this.#settings.slowViewer === 'cut' || !this.#feed.skip(this.#cursor)) {
           this.#cut('lagged')
           return
         }
         continue
       }
-      for (const buffer of reading.buffers) this.#res.write(buffer)
+      for (const buffer of reading.buffers) {
+        this.#bytes.onWrite(buffer.length)
+        this.#res.write(buffer)
+      }
     }
   }
 

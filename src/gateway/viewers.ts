@@ -2,27 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Wanted } from '../streams/content.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
+import type { GatewayNews } from './news.ts'
 import { StreamRefused } from './refusal.ts'
 import type { Seat, Sessions } from './sessions.ts'
 import type { GatewaySettings } from './settings.ts'
 import { answerRefusal, beginStream, goneSignal, MPEG_TS } from './stream-response.ts'
+import type { Traffic } from './traffic.ts'
 import { Viewer, type ViewerEnd } from './viewer.ts'
-
-/** What became of one viewer, for metrics and logs. */
-export interface ViewerNews {
-  readonly content: string
-  readonly end: ViewerEnd | 'refused'
-  /** From its request to its first byte, ms; undefined when there was none. */
-  readonly firstByteMs: number | undefined
-  readonly skippedBytes: number
-}
 
 export interface ViewersParts {
   readonly sessions: Sessions
   readonly settings: GatewaySettings
   readonly clock: Clock
   readonly log: Logger
-  readonly onViewer: (news: ViewerNews) => void
+  readonly traffic: Pick<Traffic, 'count'>
+  readonly onViewer: GatewayNews['onViewer']
 }
 
 /** Everyone who watches over this gateway. */
@@ -38,15 +32,22 @@ export interface Viewers {
 
 const LOOK_MS = 1_000
 
-export function makeViewers(parts: ViewersParts): Viewers {
-  const { sessions, settings, clock, log, onViewer } = parts
-  const watching = new Set<Viewer>()
+/** Somebody wants a stream. */
+interface Ask {
+  readonly join: (pump: () => void, signal: AbortSignal) => Promise<Seat>
+  /** For people. */
+  readonly content: string
+  /** Whether it is another gateway, to relay it. */
+  readonly isGateway: boolean
+}
 
-  type Join = (pump: () => void, signal: AbortSignal) => Promise<Seat>
+export function makeViewers(parts: ViewersParts): Viewers {
+  const { sessions, settings, clock, log, traffic, onViewer } = parts
+  const watching = new Set<Viewer>()
 
   async function watch(
     res: ServerResponse,
-    join: Join,
+    { join, isGateway }: Ask,
     signal: AbortSignal,
     onFirst: () => void,
   ): Promise<{ readonly end: ViewerEnd; readonly skippedBytes: number }> {
@@ -56,8 +57,12 @@ export function makeViewers(parts: ViewersParts): Viewers {
     // What is no transport stream is what the engine says it is; nobody told what, so players look for themselves.
     const { content } = seat.session.feed
     beginStream(res, content.kind === 'other' ? 'application/octet-stream' : MPEG_TS)
-    const { feed } = seat.session
-    viewer = new Viewer(res, { feed, cursor: seat.cursor }, settings, clock)
+    const { session } = seat
+    const way = isGateway ? 'toGateways' : 'toViewers'
+    viewer = new Viewer(res, { feed: session.feed, cursor: seat.cursor }, settings, clock, {
+      onWrite: (bytes) => traffic.count(way, bytes),
+      onSkip: (bytes) => session.noteSkipped(bytes),
+    })
     watching.add(viewer)
     try {
       viewer.pump()
@@ -69,47 +74,45 @@ export function makeViewers(parts: ViewersParts): Viewers {
     }
   }
 
-  async function serve(
-    req: IncomingMessage,
-    res: ServerResponse,
-    join: Join,
-    content: string,
-  ): Promise<void> {
+  async function serve(req: IncomingMessage, res: ServerResponse, ask: Ask): Promise<void> {
+    const { content, isGateway } = ask
     const begunAt = clock.monotonic()
     let firstByteMs: number | undefined
     const signal = goneSignal(req, res)
     const onFirst = () => {
       firstByteMs = clock.monotonic() - begunAt
     }
+    const tell = (end: ViewerEnd, skippedBytes: number) =>
+      onViewer({ content, isGateway, end, refusal: undefined, firstByteMs, skippedBytes })
     try {
-      const { end, skippedBytes } = await watch(res, join, signal, onFirst)
-      onViewer({ content, end, firstByteMs, skippedBytes })
+      const { end, skippedBytes } = await watch(res, ask, signal, onFirst)
+      tell(end, skippedBytes)
     } catch (error) {
-      if (signal.aborted) return onViewer({ content, end: 'left', firstByteMs, skippedBytes: 0 })
-      const refusal = error instanceof StreamRefused ? error : undefined
-      if (refusal === undefined) log.error({ err: error, content }, 'a viewer could not be served')
-      answerRefusal(
-        res,
-        refusal ?? new StreamRefused('engine', 'an unexpected error, see the log of the gateway'),
-      )
-      onViewer({ content, end: 'refused', firstByteMs: undefined, skippedBytes: 0 })
+      if (signal.aborted) return tell('left', 0)
+      const known = error instanceof StreamRefused ? error : undefined
+      if (known === undefined) log.error({ err: error, content }, 'a viewer could not be served')
+      const refusal =
+        known ?? new StreamRefused('engine', 'an unexpected error, see the log of the gateway')
+      answerRefusal(res, refusal)
+      const { reason } = refusal
+      const none = { firstByteMs: undefined, skippedBytes: 0 }
+      onViewer({ content, isGateway, end: 'refused', refusal: reason, ...none })
     }
   }
 
   return {
-    serve: (req, res, wanted, content) =>
-      serve(req, res, (pump, signal) => sessions.join(wanted, pump, signal), content),
-    relay: (req, res, id) =>
-      serve(
-        req,
-        res,
-        async (pump, signal) => {
-          const seat = await sessions.joinReservation(id, pump, signal)
-          if (seat === undefined) throw new StreamRefused('starting', 'it is not played here', 1)
-          return seat
-        },
-        `relay ${id}`,
-      ),
+    serve: (req, res, wanted, content) => {
+      const join: Ask['join'] = (pump, signal) => sessions.join(wanted, pump, signal)
+      return serve(req, res, { join, content, isGateway: false })
+    },
+    relay: (req, res, id) => {
+      const join: Ask['join'] = async (pump, signal) => {
+        const seat = await sessions.joinReservation(id, pump, signal)
+        if (seat === undefined) throw new StreamRefused('starting', 'it is not played here', 1)
+        return seat
+      }
+      return serve(req, res, { join, content: `relay ${id}`, isGateway: true })
+    },
     async follow(signal) {
       while (!signal.aborted) {
         for (const viewer of watching) viewer.look()

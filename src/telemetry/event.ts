@@ -51,6 +51,11 @@ export type EventReason =
   | 'ForwardDropped'
   | 'DeleteRequested'
   | 'Converged'
+  | 'StreamStarted'
+  | 'StreamMoved'
+  | 'StreamInterrupted'
+  | 'StreamEnded'
+  | 'StreamRefused'
   | 'DockerLost'
   | 'DockerBack'
 

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
+import type { GatewayStanding } from '../gateway/gateway.ts'
 import { PHASES } from '../lifecycle/phase.ts'
 import type { Condition, FleetStatus, VpnStatus } from './status.ts'
 
@@ -31,6 +32,8 @@ export interface Measures {
   /** Controller processes that live. */
   readonly replicas: number
   readonly fleets: readonly MeasuredFleet[]
+  /** Undefined where this process serves no streams. */
+  readonly gateway: GatewayStanding | undefined
 }
 
 type Labels = Readonly<Record<string, string>>

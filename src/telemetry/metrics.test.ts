@@ -4,6 +4,7 @@ import { makeMetrics } from './metrics.ts'
 
 const measures: Measures = {
   ...{ mode: 'redis', ready: true, storeAgeMs: 0, storeUp: true, replicas: 1, fleets: [] },
+  gateway: undefined,
 }
 
 async function lines(metrics = makeMetrics({ version: '1', ofProcess: false })) {

@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import type { GatewayNews } from '../gateway/news.ts'
 import type { DockerCall } from './docker-meter.ts'
 import type { NewFleetEvent } from './event.ts'
 import { addGauges, type Measures } from './gauges.ts'
+import { addStreamGauges, makeStreamCounts } from './stream-metrics.ts'
 
 /** From a pass that finds nothing to do on a small fleet to one that is given up after 60 s. */
 const PASS_BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -26,6 +28,8 @@ export interface Metrics {
   readonly countEvent: (event: Pick<NewFleetEvent, 'fleet' | 'reason'>) => void
   readonly countCall: (call: DockerCall) => void
   readonly countPass: (pass: Pass) => void
+  /** Counts what happens at the gateway. */
+  readonly streams: GatewayNews
   /** The text that a scrape gets, and its type. */
   print(measures: Measures): Promise<{ readonly text: string; readonly contentType: string }>
 }
@@ -53,6 +57,7 @@ export function makeMetrics({ version, ofProcess }: MetricsOptions): Metrics {
     buckets: PASS_BUCKETS_S,
     registers,
   })
+  const streams = makeStreamCounts(registers)
   if (ofProcess) {
     collectDefaultMetrics({ register: counted, eventLoopMonitoringPrecision: LOOP_DELAY_MS })
   }
@@ -62,10 +67,12 @@ export function makeMetrics({ version, ofProcess }: MetricsOptions): Metrics {
     countCall: ({ verb, outcome }) => calls.inc({ verb, outcome }),
     countPass: ({ fleet, durationMs, failed }) =>
       passes.observe({ fleet, outcome: failed ? 'failed' : 'ok' }, durationMs / 1_000),
+    streams,
     async print(measures) {
       // Anew for every scrape: what is gone leaves no series behind, and scrapes cannot mix.
       const standing = new Registry()
       addGauges(standing, version, measures)
+      if (measures.gateway !== undefined) addStreamGauges(standing, measures.gateway)
       const text = await Registry.merge([standing, counted]).metrics()
       return { text, contentType: standing.contentType }
     },

@@ -39,7 +39,8 @@ async function startReplica() {
   const metrics = makeMetrics({ version: '1', ofProcess: false })
   const control = makeControl({ mode: 'redis' })
   const closing = new AbortController().signal
-  const app = makeApi({ store, reads, metrics, recorder, control, clock, log, closing })
+  const gateway = undefined
+  const app = makeApi({ gateway, store, reads, metrics, recorder, control, clock, log, closing })
   return { store, app }
 }
 

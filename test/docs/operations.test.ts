@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { makeTraffic } from '../../src/gateway/traffic.ts'
 import { makeMetrics } from '../../src/telemetry/metrics.ts'
 import { status, vpn } from '../harness/api-fixture.ts'
+import { relayedSource } from '../harness/sources.ts'
 import { code, read, rows, section } from './markdown.ts'
 
 const page = read('docs/operations.md')
@@ -26,7 +28,25 @@ async function scraped(): Promise<string> {
   const leader = { holder: 'nas:1', epoch: 1, leaseMs: 1, isSelf: true }
   const { conditions, ...rest } = status('home', { vpns: [vpn('gluetun-a')] })
   const fleets = [{ name: 'home', status: { ...rest, conditions }, leader, conditions }]
-  const standing = { mode: 'redis', ready: true, storeUp: true, storeAgeMs: 0, replicas: 1 }
+  const { streams } = metrics
+  const relayed = relayedSource()
+  streams.onClaim('home', 'claimed')
+  streams.onStartFailed('home')
+  streams.onSession('id:1', { kind: 'started', source: relayed, tookMs: 1 })
+  const moved = { from: relayed, source: relayed, cause: 'silent', message: '', tookMs: 1 } as const
+  streams.onSession('id:1', { kind: 'moved', ...moved })
+  const viewer = { content: 'id:1', isGateway: false, firstByteMs: 1, skippedBytes: 0 }
+  streams.onViewer({ ...viewer, end: 'left', refusal: undefined })
+  streams.onViewer({ ...viewer, end: 'refused', refusal: 'capacity' })
+  const gateway = { streams: { own: 1, relayed: 1 }, viewers: 1, traffic: makeTraffic().read() }
+  const standing = {
+    gateway,
+    mode: 'redis',
+    ready: true,
+    storeUp: true,
+    storeAgeMs: 0,
+    replicas: 1,
+  }
   return (await metrics.print({ ...standing, fleets })).text
 }
 
@@ -48,7 +68,9 @@ describe('docs/operations.md', () => {
       name: code(name),
       labels: labels.split(',').flatMap((label) => label.trim() || []),
     }))
-    const source = ['gauges', 'metrics'].map((file) => read(`src/telemetry/${file}.ts`)).join('')
+    const source = ['gauges', 'metrics', 'stream-metrics']
+      .map((file) => read(`src/telemetry/${file}.ts`))
+      .join('')
     const names = new Set(source.match(/(?<=')acefleet_\w+(?=')/g))
     expect(told.map(({ name }) => name).sort()).toEqual([...names].sort())
     for (const { name, labels } of told) {

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import type { ContainerId } from '../../src/docker/port.ts'
 import { makeStartPlayback } from '../../src/engine/playback.ts'
 import { type Gateway, makeGateway } from '../../src/gateway/gateway.ts'
+import type { ViewerNews } from '../../src/gateway/news.ts'
 import type { SessionNews } from '../../src/gateway/session.ts'
 import { DEFAULT_GATEWAY, type GatewaySettings } from '../../src/gateway/settings.ts'
-import type { ViewerNews } from '../../src/gateway/viewers.ts'
 import type { Epoch } from '../../src/lease/lease.ts'
 import { openNodeHttp } from '../../src/net/node-http.ts'
 import { openEmbeddedStore } from '../../src/store/embedded/open.ts'
@@ -77,8 +77,12 @@ async function startGateway(
     relayKey: () => store.relayKey('key'),
     startPlayback: makeStartPlayback(http.get, clock),
     fleets: async () => [FLEET],
-    onSession: (content, each) => void news.push({ content, ...each }),
-    onViewer: (each) => void viewers.push(each),
+    news: {
+      onClaim: () => {},
+      onStartFailed: () => {},
+      onSession: (content, each) => void news.push({ content, ...each }),
+      onViewer: (each) => void viewers.push(each),
+    },
   })
   const server = createServer((req, res) => {
     if (!gateway.handle(req, res)) res.writeHead(404).end()

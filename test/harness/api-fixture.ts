@@ -143,6 +143,7 @@ export async function makeApiFixture(): Promise<ApiFixture> {
   const metrics = makeMetrics({ version: '1.2.3', ofProcess: false })
   const app = makeApi({
     ...{ store, reads, metrics, recorder, control, clock, log },
+    gateway: undefined,
     closing: closing.signal,
   })
 
