@@ -234,6 +234,15 @@ describe('a node whose engines speak', () => {
     expect(tell(...death, frozen(56_000))).toMatchObject({ state: 'down', lost: true })
   })
 
+  test('is tried again at once when it came back with another address between two looks', () => {
+    const control = reading({ publicIp: '198.51.100.99' })
+    expect(tell(...death, [60_000, { words: [] }]).state).toBe('down')
+    expect(tell(...death, [60_000, { words: [], control }])).toMatchObject({
+      state: 'up',
+      reconnectedAt: T0 + 60_000,
+    })
+  })
+
   test('is up again as soon as one of them is connected, and that counts as a reconnect', () => {
     expect(tell(...death, well(50_000))).toMatchObject({
       state: 'up',

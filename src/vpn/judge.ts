@@ -146,6 +146,14 @@ function readySinceNow(
   return Math.max(before?.readySince ?? now, reconnectedAt ?? -Infinity)
 }
 
+/** Whether it shows another public IP than before. */
+function isReconnected(before: Judgement | undefined, { control }: NodeSigns): boolean {
+  const was = before?.reconnects?.publicIp ?? ''
+  return (
+    control.kind === 'reading' && control.publicIp !== '' && was !== '' && control.publicIp !== was
+  )
+}
+
 /** What the engines' words come to; they count only while Gluetun says that the tunnel stands. */
 function hearEngines(
   signs: NodeSigns,
@@ -164,8 +172,10 @@ function hearEngines(
     const tunnel = isGone ? undefined : before?.tunnel
     return { verdict: 'works' as const, count: 0, tunnel, condemnations, reviews: [] }
   }
-  const { verdict, memory } = judgeTunnel(before?.tunnel, tunnelSigns, now)
-  const isNewlyDead = verdict === 'dead' && before?.tunnel?.condemnedAt === undefined
+  // With another address it went and came back between two looks: what was said of the one before is over.
+  const known = isReconnected(before, signs) ? undefined : before?.tunnel
+  const { verdict, memory } = judgeTunnel(known, tunnelSigns, now)
+  const isNewlyDead = verdict === 'dead' && known?.condemnedAt === undefined
   const counted = condemnations + Number(isNewlyDead)
   const reviews = tunnelReviews(memory, { ...tunnelSigns, condemnations: counted }, now)
   const count = hearing.kind === 'cutOff' ? hearing.count : 0
