@@ -140,6 +140,7 @@ describe('reads', () => {
         expiresAt: fixture.clock.now() + 10_000,
         lastBytesAt: 0,
         relay: '',
+        figures: { viewers: 3, startedAt: 1_000, bufferedMs: 2_000, skippedBytes: 0 },
         stat: { peers: 7, downBytesPerS: 500_000, upBytesPerS: 20_000 },
       },
       2,
@@ -147,7 +148,22 @@ describe('reads', () => {
     )
     const { body } = await fixture.get('/v1/streams')
     const stat = { peers: 7, downBytesPerS: 500_000, upBytesPerS: 20_000 }
-    expect(body.items).toMatchObject([{ engine: 'demo.2', active: 1, pending: 0, ...stat }])
+    const stream = {
+      ...{
+        id: 'r',
+        content: 'c',
+        fleet: 'demo',
+        engine: 'demo.2',
+        slot: '2',
+        containerId: id('b'),
+      },
+      ...{ vpn: 'gluetun-a', forwarded: false, state: 'active', gateway: 'h', viewers: 3 },
+      ...{ startedAt: '1970-01-01T00:00:01.000Z', bitsPerS: null, bufferedMs: 2_000 },
+      ...{ skippedBytes: 0, lastBytesAt: null, ...stat },
+    }
+    expect(body.items).toEqual([stream])
+    expect((await fixture.get('/v1/engines/demo.2')).body.sessions).toEqual([stream])
+    expect((await fixture.get('/v1/engines/demo.10')).body.sessions).toEqual([])
     const { body: fleet } = await fixture.get('/v1/fleets/demo')
     expect(fleet.p2p).toEqual({ forwarded: null, others: { engines: 1, ...stat } })
   })

@@ -8,14 +8,13 @@ import { Problem } from './problem.ts'
 import { fleetQuery, noQuery, readQuery } from './query.ts'
 import type { Reading, RememberedReads } from './remembered-reads.ts'
 import { tellAge } from './store-age.ts'
+import { type StreamView, streamViews } from './stream-view.ts'
 import {
   type EngineDetail,
   engineView,
   type FleetDetail,
   type FleetView,
   markView,
-  type StreamView,
-  streamView,
   type VpnDetail,
   vpnView,
 } from './view.ts'
@@ -69,7 +68,12 @@ async function fleetDetail(question: Question, name: string): Promise<FleetDetai
 
 async function engineDetail({ reading, catalog, now }: Question, name: string, of?: string) {
   const { fleet, item } = requireEngine(catalog, name, of)
-  const memory = await reading.readFleet(fleet, now())
+  const at = now()
+  const [memory, sessions] = await Promise.all([
+    reading.readFleet(fleet, at),
+    reading.sessions(fleet, at),
+  ])
+  const streams = streamViews(fleet, sessions, catalog.engines)
   const mark = item.containerId === undefined ? undefined : memory.marks.get(item.containerId)
   const choices = item.forwarded ? (catalog.statuses.get(fleet)?.forwarding ?? []) : []
   const choice = choices.find((each) => each.slot === item.slot)
@@ -77,6 +81,7 @@ async function engineDetail({ reading, catalog, now }: Question, name: string, o
     ...engineView(fleet, item),
     forwarding: choice === undefined ? null : forwardedChoiceView(choice),
     mark: mark === undefined ? null : markView(mark),
+    sessions: streams.filter(({ containerId }) => containerId === item.containerId),
   }
   return detail
 }
@@ -94,15 +99,13 @@ async function vpnDetail({ reading, catalog, now }: Question, name: string, of?:
   return detail
 }
 
-async function streamViews({ reading, catalog, now }: Question, fleets: readonly string[]) {
+async function streamsOf(
+  { reading, catalog, now }: Question,
+  fleets: readonly string[],
+): Promise<readonly StreamView[]> {
   const at = now()
-  const memories = await Promise.all(fleets.map((fleet) => reading.readFleet(fleet, at)))
-  const loads = new Map(memories.flatMap((memory) => [...memory.streams]))
-  return catalog.engines.flatMap(({ fleet, item }): StreamView[] => {
-    const load = item.containerId === undefined ? undefined : loads.get(item.containerId)
-    if (load === undefined || load.active + load.pending === 0) return []
-    return fleets.includes(fleet) ? [streamView(fleet, item, load)] : []
-  })
+  const sessions = await Promise.all(fleets.map((fleet) => reading.sessions(fleet, at)))
+  return fleets.flatMap((fleet, n) => streamViews(fleet, sessions[n] ?? [], catalog.engines))
 }
 
 async function planOf(control: ReadParts['control'], name: string, client: AbortSignal) {
@@ -173,7 +176,7 @@ export function makeReads({ reads, control, now }: ReadParts): Hono {
   })
   app.get('/streams', (c) =>
     answer(c, readQuery(c, fleetQuery).fleet, async (question, fleets) => ({
-      items: await streamViews(question, fleets),
+      items: await streamsOf(question, fleets),
     })),
   )
   return app

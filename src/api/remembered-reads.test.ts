@@ -9,7 +9,7 @@ let fixture: ApiFixture
 let isAway = false
 
 const METHODS = [
-  ...['statuses', 'acceptedSpecs', 'readFleet', 'events'],
+  ...['statuses', 'acceptedSpecs', 'readFleet', 'sessions', 'events'],
   ...['addRequest', 'removeRequest', 'appendEvents'],
 ] as const
 

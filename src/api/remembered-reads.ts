@@ -1,6 +1,6 @@
 import { StoreUnavailable } from '../store/errors.ts'
 import { DEFAULT_EVENTS } from '../store/limits.ts'
-import type { AcceptedSpec, EventQuery, FleetMemory, Store } from '../store/store.ts'
+import type { AcceptedSpec, EventQuery, FleetMemory, Reservation, Store } from '../store/store.ts'
 import type { FleetEvent } from '../telemetry/event.ts'
 import type { FleetStatus } from '../telemetry/status.ts'
 import type { Clock } from '../time/clock.ts'
@@ -14,7 +14,10 @@ const MAX_FLEETS = 200
 const ALL = ''
 
 /** What the API reads of the store. */
-export type StoreReads = Pick<Store, 'statuses' | 'acceptedSpecs' | 'readFleet' | 'events'>
+export type StoreReads = Pick<
+  Store,
+  'statuses' | 'acceptedSpecs' | 'readFleet' | 'sessions' | 'events'
+>
 
 /** That answers are from before, because the store gives none now. */
 export interface Staleness {
@@ -86,6 +89,7 @@ function makeMemory() {
     statuses: makeAnswers<readonly FleetStatus[]>(1),
     specs: makeAnswers<readonly AcceptedSpec[]>(1),
     fleets: makeAnswers<FleetMemory>(MAX_FLEETS),
+    sessions: makeAnswers<readonly Reservation[]>(MAX_FLEETS),
     tail: makeAnswers<readonly FleetEvent[]>(1),
     /** Unix ms since when the store has not answered; undefined while it does. Owned by the readings. */
     awaySince: undefined as number | undefined,
@@ -128,6 +132,7 @@ function beginReading(
     statuses: () => read(memory.statuses, ALL, () => store.statuses()),
     acceptedSpecs: () => read(memory.specs, ALL, () => store.acceptedSpecs()),
     readFleet: (fleet, nowMs) => read(memory.fleets, fleet, () => store.readFleet(fleet, nowMs)),
+    sessions: (fleet, nowMs) => read(memory.sessions, fleet, () => store.sessions(fleet, nowMs)),
     events: (query) =>
       read(
         memory.tail,
@@ -152,7 +157,10 @@ export function rememberReads(store: StoreReads, clock: Clock): RememberedReads 
     const [all, accepted] = await Promise.all([reading.statuses(), reading.acceptedSpecs()])
     await reading.events({})
     const fleets = new Set([...all, ...accepted].map(({ fleet }) => fleet))
-    for (const fleet of fleets) await reading.readFleet(fleet, clock.now())
+    for (const fleet of fleets) {
+      await reading.readFleet(fleet, clock.now())
+      await reading.sessions(fleet, clock.now())
+    }
   }
 
   return {

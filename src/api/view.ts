@@ -1,10 +1,11 @@
 import type { Mark } from '../store/mark.ts'
-import type { StreamLoad, UserRequest } from '../store/store.ts'
+import type { UserRequest } from '../store/store.ts'
 import type { FleetEvent } from '../telemetry/event.ts'
 import type { Condition, ConditionType, EngineStatus, VpnStatus } from '../telemetry/status.ts'
 import type { ForwardedChoiceView } from './forwarding-view.ts'
 import { type IsoTime, isoTime } from './iso-time.ts'
 import type { P2pView } from './p2p-view.ts'
+import type { StreamView } from './stream-view.ts'
 
 export interface ConditionView {
   readonly type: ConditionType
@@ -85,20 +86,6 @@ export interface VpnView {
   readonly cure: string | null
 }
 
-/** The engine sessions on one engine. */
-export interface StreamView {
-  readonly engine: string
-  readonly fleet: string
-  readonly containerId: string
-  readonly active: number
-  readonly pending: number
-  readonly lastBytesAt: IsoTime | null
-  /** Of the sessions that tell, added up; null where none does. */
-  readonly peers: number | null
-  readonly downBytesPerS: number | null
-  readonly upBytesPerS: number | null
-}
-
 export interface EventView extends Omit<FleetEvent, 'at' | 'firstAt'> {
   readonly at: IsoTime
   readonly firstAt: IsoTime
@@ -140,6 +127,8 @@ export interface EngineDetail extends EngineView {
   /** Of its place, where that is a forwarded one. */
   readonly forwarding: ForwardedChoiceView | null
   readonly mark: MarkView | null
+  /** What is played on it; `streams` counts them. */
+  readonly sessions: readonly StreamView[]
 }
 
 export interface VpnDetail extends VpnView {
@@ -190,20 +179,6 @@ export function vpnView(fleet: string, vpn: VpnStatus): VpnView {
     cordoned: vpn.cordoned,
     since: isoTime(vpn.since),
     cure: vpn.cure ?? null,
-  }
-}
-
-export function streamView(fleet: string, engine: EngineStatus, load: StreamLoad): StreamView {
-  return {
-    engine: engine.name,
-    fleet,
-    containerId: engine.containerId ?? '',
-    active: load.active,
-    pending: load.pending,
-    lastBytesAt: isoTime(load.lastBytesAt),
-    peers: load.stat?.peers ?? null,
-    downBytesPerS: load.stat?.downBytesPerS ?? null,
-    upBytesPerS: load.stat?.upBytesPerS ?? null,
   }
 }
 

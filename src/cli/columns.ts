@@ -4,11 +4,9 @@ import type {
   EventView,
   FleetView,
   LiveReplicaView,
-  StreamView,
   VpnView,
 } from '../api/view.ts'
 import { ageOf, printSeconds } from './age.ts'
-import { speedText } from './p2p-text.ts'
 import type { Column } from './table.ts'
 
 function yesNo(value: boolean): string {
@@ -21,10 +19,6 @@ function countOf(some: number | null, all: number | null): string {
 
 function text(value: string | number | null): string {
   return value === null ? '' : String(value)
-}
-
-function speed(bytesPerS: number | null): string {
-  return bytesPerS === null ? '' : speedText(bytesPerS)
 }
 
 /** A fleet in a word or a few: what stands in its way, or that nothing does. */
@@ -90,20 +84,6 @@ export function vpnColumns(now: number): readonly Column<VpnView>[] {
     { title: 'PORT LOSSES', cell: (vpn) => text(vpn.portLosses), align: 'right', wide: true },
     { title: 'ADDRESS', cell: (vpn) => text(vpn.address), wide: true },
     { title: 'REASON', cell: (vpn) => vpn.reason, wide: true },
-  ]
-}
-
-export function streamColumns(now: number): readonly Column<StreamView>[] {
-  return [
-    { title: 'ENGINE', cell: (stream) => stream.engine },
-    { title: 'FLEET', cell: (stream) => stream.fleet },
-    { title: 'ACTIVE', cell: (stream) => text(stream.active), align: 'right' },
-    { title: 'PENDING', cell: (stream) => text(stream.pending), align: 'right' },
-    { title: 'LAST BYTES', cell: (stream) => ageOf(stream.lastBytesAt, now), ticks: true },
-    { title: 'PEERS', cell: (stream) => text(stream.peers), align: 'right', wide: true },
-    { title: 'DOWN', cell: (stream) => speed(stream.downBytesPerS), align: 'right', wide: true },
-    { title: 'UP', cell: (stream) => speed(stream.upBytesPerS), align: 'right', wide: true },
-    { title: 'CONTAINER', cell: (stream) => stream.containerId.slice(0, 12), wide: true },
   ]
 }
 

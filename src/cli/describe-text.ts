@@ -22,6 +22,7 @@ import {
 } from './columns.ts'
 import { choiceText } from './forwarding-text.ts'
 import { p2pText } from './p2p-text.ts'
+import { streamColumns } from './stream-columns.ts'
 import { type Column, printTable, shownColumns } from './table.ts'
 import { oneLine } from './text-width.ts'
 
@@ -174,6 +175,7 @@ export function describeEngine(
       ['Updated', engine.updated],
       ['Mark', markText(engine.mark, now)],
     ]),
+    section('Sessions', streamColumns(now), engine.sessions),
     eventsSection(events, now),
   ].join('\n')
 }

@@ -1,7 +1,9 @@
-import type { EngineView, EventView, FleetView, StreamView, VpnView } from '../api/view.ts'
-import { engineColumns, eventColumns, fleetColumns, streamColumns, vpnColumns } from './columns.ts'
+import type { StreamView } from '../api/stream-view.ts'
+import type { EngineView, EventView, FleetView, VpnView } from '../api/view.ts'
+import { engineColumns, eventColumns, fleetColumns, vpnColumns } from './columns.ts'
 import { CommandFailed } from './command-failed.ts'
 import type { Query, ServerClient } from './server-client.ts'
+import { streamColumns } from './stream-columns.ts'
 import type { Column } from './table.ts'
 
 /** What is asked for: all of a kind, one by name, or those of a fleet. */
@@ -73,7 +75,12 @@ export const VPNS: Resource<VpnView> = {
 export const STREAMS: Resource<StreamView> = {
   plural: 'streams',
   columns: streamColumns,
-  keyOf: (stream) => stream.containerId,
+  // The same content goes on under another id when it moves to another engine.
+  keyOf: (stream) => `${stream.fleet}/${stream.content}`,
+  ticks: [
+    ...['bitsPerS', 'bufferedMs', 'skippedBytes', 'lastBytesAt'],
+    ...['peers', 'downBytesPerS', 'upBytesPerS'],
+  ],
   hasNames: false,
   read: async (client, { name, fleet }) => {
     // An engine without streams is no error; one that does not exist is.

@@ -285,6 +285,7 @@ describe('describe', () => {
 
   it('prints why the forwarded engine is where it is, and how it does beside the others', async () => {
     const containerId = id('f')
+    const content = 'infohash:0123456789abcdef0123456789abcdef01234567'
     const held = { slot: 'forwarded', node: 'gluetun-a', rule: 'preferred', held: true } as const
     await fixture.publish(
       status('demo', {
@@ -297,9 +298,13 @@ describe('describe', () => {
     await fixture.store.reserve(
       'demo',
       {
-        ...{ id: 'r', containerId, content: 'c', holder: 'h', state: 'active', relay: '' },
+        ...{ id: 'r', containerId, content, holder: 'nas:1', state: 'active', relay: '' },
         ...{ expiresAt: now + 10_000, lastBytesAt: now },
         stat: { peers: 23, downBytesPerS: 512_000, upBytesPerS: 184_320 },
+        figures: {
+          ...{ viewers: 4, startedAt: now - 61_000, bitsPerS: 8_040_000 },
+          ...{ bufferedMs: 9_960, skippedBytes: 0 },
+        },
       },
       2,
       now,
@@ -309,9 +314,14 @@ describe('describe', () => {
     expect(fleet.out).toMatch(
       /^P2P quality: +forwarded: 23 peers, 180 KiB\/s up, 500 KiB\/s down; others: unknown; per stream$/m,
     )
-    const streams = await ask(['get', 'streams', '-o', 'wide'])
-    expect(streams.out).toMatch(/PEERS +DOWN +UP.*\n.* 23 +500 KiB\/s +180 KiB\/s /)
+    const row =
+      /^infohash:0123456789ab +active +4 +demo\.forwarded +yes +8\.0 Mbit\/s +10\.0s +23 +500 KiB\/s +180 KiB\/s +61s +nas:1$/m
+    expect((await ask(['get', 'streams'])).out).toMatch(row)
+    expect((await ask(['get', 'streams', 'demo.0'])).out).toBe('')
+    expect((await ask(['get', 'streams', '-o', 'wide'])).out).toContain(content.slice(9))
     const forwarded = await ask(['describe', 'engine', 'demo.forwarded'])
+    expect(forwarded.out).toMatch(/^Sessions:$/m)
+    expect(forwarded.out).toContain('infohash:0123456789ab')
     expect(forwarded.out).toMatch(/^Forwarded on: +gluetun-a: preferred by spec$/m)
     expect((await ask(['describe', 'engine', 'demo.0'])).out).not.toContain('Forwarded on')
     const node = await ask(['describe', 'vpn', 'gluetun-a'])
