@@ -189,13 +189,16 @@ export async function runServer(
     patienceMs: mode === 'redis' ? YOUNG_STORE_MS : 0,
   })
   const { leaseTrouble } = backend
-  const control = makeController({ mode, fleets, specs, replicas, leaseTrouble, clock })
   const fault = new AbortController()
   const over = AbortSignal.any([signal, fault.signal])
+  const control = makeController({
+    ...{ mode, fleets, specs, replicas, leaseTrouble, clock },
+    closing: over,
+  })
   const reads = rememberReads(store, clock)
   await using gateway = openGateway({
     ...{ store, clock, log, holder, record, counts: metrics.streams },
-    settings: DEFAULT_GATEWAY,
+    settings: { ...DEFAULT_GATEWAY, drainMs: options.drainTimeoutMs },
     startPlayback: senses.startPlayback,
     relay: () => '',
   })
@@ -206,13 +209,17 @@ export async function runServer(
   await using listener = await listen(api, options.listen, gateway.handle)
   const { url } = listener
   log.info({ url, holder, instance: options.instance, docker: senses.docker.address }, 'listening')
-  const jobs = [
+  const controlling = [
     ...[fleets.serve(over), specs.follow(over), fleets.followEvents(over), backend.watch(over)],
-    ...[reads.follow(over), fleets.askDocker(over), gateway.follow(over)],
+    ...[reads.follow(over), fleets.askDocker(over)],
     ...(mode === 'redis' ? [replicas.follow(over)] : []),
   ]
+  // While viewers are waited for others are told already that this one is no controller any more.
+  const leaving = Promise.all(controlling).then(async () => {
+    if (mode === 'redis') await replicas.leave()
+  })
+  const jobs = [...controlling, leaving, gateway.follow(over, fault.signal)]
   await untilOver({ jobs, interrupted: signal, fault })
-  if (mode === 'redis') await replicas.leave()
   log.info('stopping: the engines run on')
   return 0
 }

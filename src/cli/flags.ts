@@ -1,14 +1,17 @@
 import { delimiter } from 'node:path'
 import type { Command, Option } from 'commander'
+import { printDuration } from '../spec/quantity.ts'
 import type { LogLevel } from '../telemetry/log-level.ts'
 import { flag } from './flag.ts'
 import type { CommandContext } from './parts.ts'
 import { addRedisFlags, type LeaseFlags, type RedisFlags, redisUrlOf } from './redis-flags.ts'
 import {
+  DEFAULT_DRAIN_TIMEOUT_MS,
   DEFAULT_LISTEN,
   dockerEnvOf,
   type ListenAddress,
   type LookOptions,
+  parseDurationFlag,
   parseInstance,
   parseListen,
   parseLogLevel,
@@ -30,6 +33,7 @@ export interface LookFlags extends RedisFlags {
 
 export interface RunFlags extends LookFlags, LeaseFlags {
   readonly listen: ListenAddress
+  readonly drainTimeout: number
 }
 
 /** Adds the flags of commands that look at Docker and the data directory themselves. */
@@ -66,6 +70,16 @@ export function listenFlag(): Option {
   )
     .argParser(parseListen)
     .default(DEFAULT_LISTEN, `${DEFAULT_LISTEN.host}:${DEFAULT_LISTEN.port}`)
+}
+
+/** How long a stop waits for viewers. */
+export function drainTimeoutFlag(): Option {
+  return flag(
+    '--drain-timeout <duration>',
+    'when told to stop, how long viewers may go on who are there; a second signal ends at once',
+  )
+    .argParser(parseDurationFlag)
+    .default(DEFAULT_DRAIN_TIMEOUT_MS, printDuration(DEFAULT_DRAIN_TIMEOUT_MS))
 }
 
 /** The paths that were given, on the line or in the variable. */

@@ -34,6 +34,8 @@ export interface RunOptions {
   /** DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_CONTEXT, DOCKER_CONFIG; HOME is where contexts are kept. */
   readonly dockerEnv: Environment
   readonly listen: ListenAddress
+  /** How long viewers are let be when the process is told to stop. */
+  readonly drainTimeoutMs: number
   /** Value of the `acefleet.instance` label: containers of another instance are not ours. */
   readonly instance: string
   readonly logLevel: LogLevel
@@ -41,9 +43,12 @@ export interface RunOptions {
 }
 
 /** What a single pass needs: `plan` and `doctor`. */
-export interface LookOptions extends Omit<RunOptions, 'listen' | 'redis'> {
+export interface LookOptions extends Omit<RunOptions, 'listen' | 'drainTimeoutMs' | 'redis'> {
   readonly redis?: Pick<RedisSettings, 'url'> | undefined
 }
+
+/** With what else a stop takes, less than the 10 s after which `docker stop` kills. */
+export const DEFAULT_DRAIN_TIMEOUT_MS = 8_000
 
 export const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8000 }
 

@@ -12,6 +12,7 @@ function bench() {
     storeTrouble: undefined as string | undefined,
     specTroubles: [] as string[],
     own: undefined as string | undefined,
+    closing: new AbortController(),
     elsewhere: undefined as string | undefined,
   }
   const parts: ControllerParts = {
@@ -33,6 +34,7 @@ function bench() {
     },
     leaseTrouble: () => world.leaseTrouble,
     clock: { now: () => world.now },
+    closing: world.closing.signal,
   }
   return { world, control: makeController(parts) }
 }
@@ -66,6 +68,12 @@ it('is ready as a standby, and lists all that is away otherwise', () => {
     ready: false,
     reasons: ['a file is broken', 'the store is away', 'lease servers are away'],
   })
+})
+
+it('is not ready from the moment at which it is told to stop', () => {
+  const { world, control } = bench()
+  world.closing.abort()
+  expect(control.readiness()).toEqual({ ready: false, reasons: ['it is stopping'] })
 })
 
 it('knows where any replica declares a fleet', () => {

@@ -13,11 +13,13 @@ export interface ControllerParts {
   /** Why no lease can be had or kept at the moment. */
   readonly leaseTrouble: () => string | undefined
   readonly clock: Pick<Clock, 'now'>
+  /** Aborted when the process is about to end. */
+  readonly closing: AbortSignal
 }
 
 /** The loops, as the API sees them. */
 export function makeController(parts: ControllerParts): Controller {
-  const { fleets, specs, replicas, clock } = parts
+  const { fleets, specs, replicas, clock, closing } = parts
   /** By fleet, since when nobody can lead it. */
   const leaderless = new Map<string, number>()
 
@@ -48,6 +50,8 @@ export function makeController(parts: ControllerParts): Controller {
     replicas: replicas.views,
     readiness() {
       const away = [replicas.trouble(), parts.leaseTrouble()].filter((each) => each !== undefined)
+      // First of all: a load balancer is to send nobody here any more.
+      if (closing.aborted) return { ready: false, reasons: ['it is stopping'] }
       const reasons = [...new Set([...specs.troubles(), ...away, ...fleets.troubles()])]
       return { ready: reasons.length === 0, reasons }
     },

@@ -33,6 +33,8 @@ export interface EngineSourceCall {
   readonly avoid: readonly ContainerId[]
   /** The session's own reservation, which goes on meanwhile. */
   readonly instead: string
+  /** Whether only a session that another gateway has will do. */
+  readonly elsewhere: boolean
   /** Told before the engine is asked for bytes: from now on others are sent here. */
   readonly onClaim: (reservationId: string) => void
   readonly signal: AbortSignal
@@ -77,11 +79,14 @@ function refused(reason: ReturnType<typeof refusedFor>, { engines, ready }: Room
 async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<Claimed> {
   const { store, clock, log, holder, news } = parts
   const relay = parts.relay()
-  const { fleet, content, avoid, instead } = call
-  const asked = startStopwatch(clock)
-  const nowMs = clock.now()
-  const wanted = { id: randomUUID(), content: contentKey(content), holder, relay, avoid, instead }
+  const { fleet, content, instead } = call
   try {
+    const avoid = call.elsewhere
+      ? (await store.endpoints(fleet)).map(({ containerId }) => containerId)
+      : call.avoid
+    const wanted = { id: randomUUID(), content: contentKey(content), holder, relay, avoid, instead }
+    const asked = startStopwatch(clock)
+    const nowMs = clock.now()
     const answer = await store.claim(
       fleet,
       { ...wanted, expiresAt: nowMs + RESERVATION_TTL_MS },

@@ -1,5 +1,6 @@
 import type { ContainerId } from '../docker/port.ts'
 import type { PlayingSession } from '../store/claim.ts'
+import { StoreUnavailable } from '../store/errors.ts'
 import type { Wanted } from '../streams/content.ts'
 import type { Clock } from '../time/clock.ts'
 import type { EngineSourceAnswer, EngineSourceCall } from './engine-source.ts'
@@ -54,6 +55,11 @@ function notPlayed({ words, last, fleet }: Tries): StreamRefused {
   return new StreamRefused(isUnknown ? 'unknown' : 'engine', last, undefined, fleet)
 }
 
+/** Neither who plays nor who could is known then. */
+function storeAway({ message }: StoreUnavailable): StreamRefused {
+  return new StreamRefused('store', message, 5)
+}
+
 /** The reason that is worth most to a viewer: room that may come beats engines that may come. */
 const WEIGHT: readonly StreamRefused['reason'][] = ['capacity', 'store', 'vpn', 'starting']
 
@@ -75,7 +81,7 @@ export function makeFindSource(parts: FindParts, { content, parameters }: Wanted
 
   /** Asks each fleet once. Undefined when it is worth another look. */
   async function ask(quest: Quest, tries: Tries): Promise<Source | undefined> {
-    const { instead, onClaim, signal } = quest
+    const { instead, elsewhere, onClaim, signal } = quest
     const refusals: StreamRefused[] = []
     for (const fleet of await parts.fleets()) {
       signal.throwIfAborted()
@@ -86,6 +92,7 @@ export function makeFindSource(parts: FindParts, { content, parameters }: Wanted
         parameters,
         avoid,
         instead,
+        elsewhere,
         onClaim,
         signal,
       })
@@ -114,7 +121,9 @@ export function makeFindSource(parts: FindParts, { content, parameters }: Wanted
     for (;;) {
       quest.signal.throwIfAborted()
       const failedBefore = tries.avoid.length
-      const source = await ask(quest, tries)
+      const source = await ask(quest, tries).catch((error: unknown) => {
+        throw error instanceof StoreUnavailable ? storeAway(error) : error
+      })
       if (source !== undefined) return source
       if (tries.words >= WORDS_NEEDED || tries.avoid.length >= ENGINES_TRIED) throw notPlayed(tries)
       if (tries.avoid.length > failedBefore) continue

@@ -4,6 +4,7 @@ import type { Store } from '../store/store.ts'
 import { ContentInvalid, contentKey, readContent, type Wanted } from '../streams/content.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
+import { drainViewers } from './drain.ts'
 import { contentOfPath, makeEngineProtocol } from './engine-protocol.ts'
 import { openEngineSource } from './engine-source.ts'
 import { makeEngineWatch } from './engine-watch.ts'
@@ -11,9 +12,9 @@ import { makeFindSource } from './find-source.ts'
 import type { GatewayNews } from './news.ts'
 import { openRelaySource, RELAY_PATH, readRelayRequest, refuseRelay } from './relay.ts'
 import { makeSessionWatch } from './session-watch.ts'
-import { makeSessions } from './sessions.ts'
+import { makeSessions, stopping } from './sessions.ts'
 import type { GatewaySettings } from './settings.ts'
-import { answerJson, answerText, beginStream, MPEG_TS } from './stream-response.ts'
+import { answerJson, answerRefusal, answerText, beginStream, MPEG_TS } from './stream-response.ts'
 import { makeTraffic, type TrafficBytes } from './traffic.ts'
 import { makeViewers } from './viewers.ts'
 
@@ -47,13 +48,21 @@ export interface GatewayStanding {
 export interface Gateway extends AsyncDisposable {
   /** Takes a request for a stream; false for all others, which it leaves alone. */
   handle(req: IncomingMessage, res: ServerResponse): boolean
-  /** Looks after streams and viewers until aborted. */
-  follow(signal: AbortSignal): Promise<void>
+  /**
+   * Looks after streams and viewers until `signal` says to stop, and then until the last viewer has left, `drainMs` is
+   * over or `cut` says that there is no time; ends what is left.
+   */
+  follow(signal: AbortSignal, cut?: AbortSignal): Promise<void>
   standing(): GatewayStanding
 }
 
 /** Twice a reservation's lifetime: by then a dead owner's place has lapsed. */
 const OWNER_PATIENCE_MS = 30_000
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+}
 
 export function makeGateway(parts: GatewayParts): Gateway {
   const { store, clock, log, settings, holder, startPlayback, relay, news } = parts
@@ -100,8 +109,8 @@ export function makeGateway(parts: GatewayParts): Gateway {
   function serve(req: IncomingMessage, res: ServerResponse, wanted: Wanted): void {
     // A probe wants to know whether it may come, and not to take an engine for it.
     if (req.method === 'HEAD') {
-      beginStream(res, MPEG_TS)
-      res.end()
+      if (sessions.isStopping) answerRefusal(res, stopping())
+      else beginStream(res, MPEG_TS).end()
       return
     }
     void viewers.serve(req, res, wanted, contentKey(wanted.content))
@@ -161,8 +170,14 @@ export function makeGateway(parts: GatewayParts): Gateway {
       else answerText(res, 404, `nothing is served at ${path}`)
       return true
     },
-    async follow(signal) {
-      await Promise.all([watch, sessionWatch, viewers].map((each) => each.follow(signal)))
+    async follow(signal, cut = new AbortController().signal) {
+      const over = new AbortController()
+      const looking = [watch, sessionWatch, viewers].map((each) => each.follow(over.signal))
+      await aborted(signal)
+      await drainViewers({ sessions, viewers, clock, drainMs: settings.drainMs }, cut)
+      await sessions[Symbol.asyncDispose]()
+      over.abort()
+      await Promise.all(looking)
     },
     standing() {
       const all = sessions.list()

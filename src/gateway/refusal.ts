@@ -1,9 +1,16 @@
 /**
  * Why a viewer gets nothing, as its HTTP answer says.
- * - `capacity`, `vpn`, `store`, `starting`: 503, with Retry-After.
+ * - `capacity`, `vpn`, `store`, `starting`: 503, with Retry-After. `stopping`: the same; another gateway may have room now.
  * - `unknown`: 404, no engine finds the content. `engine`: 502, engines could not play it.
  */
-export type RefusalReason = 'capacity' | 'vpn' | 'store' | 'starting' | 'unknown' | 'engine'
+export type RefusalReason =
+  | 'capacity'
+  | 'vpn'
+  | 'store'
+  | 'starting'
+  | 'stopping'
+  | 'unknown'
+  | 'engine'
 
 /** Thrown when a stream cannot be given. The message is for people, with the engine's own reason. */
 export class StreamRefused extends Error {

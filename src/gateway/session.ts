@@ -16,6 +16,8 @@ export interface Quest {
   readonly avoid: readonly ContainerId[]
   /** The session's own reservation, which goes on meanwhile; empty when there is none. */
   readonly instead: string
+  /** Whether it has been handed over: only another gateway's session will do. */
+  readonly elsewhere: boolean
   /** Told of each reservation that is made meanwhile. */
   readonly onClaim: (reservationId: string) => void
   readonly signal: AbortSignal
@@ -93,6 +95,10 @@ export class Session {
   #claimed: string | undefined
   #failure: StreamRefused | undefined
   #isOver = false
+  /** From then on it reads from another gateway alone. */
+  #isHandedOver = false
+  /** Ends what is being read. */
+  #over: AbortController | undefined
   #bytes = 0
   #skippedBytes = 0
 
@@ -141,6 +147,15 @@ export class Session {
     this.#parts.traffic.count('skipped', bytes)
   }
 
+  /**
+   * Gives its engine back at once, for another gateway to claim, and reads from that one then: this one is about to stop,
+   * and others read from it.
+   */
+  handOver(): void {
+    this.#isHandedOver = true
+    this.#over?.abort()
+  }
+
   /** Ends it, and gives its engine back. */
   async close(): Promise<void> {
     this.#closing.abort(new StreamRefused('starting', 'the stream was closed', 1))
@@ -156,7 +171,7 @@ export class Session {
       onNews({ kind: 'started', source, tookMs: this.#sinceStart() })
       for (;;) {
         const { end, next } = await this.#play(source)
-        if (end.kind === 'stopped' && next === undefined) break
+        if (end.kind === 'stopped' && next === undefined && this.#closing.signal.aborted) break
         const goneAt = clock.monotonic()
         const from = source
         if (next === undefined) onNews({ kind: 'interrupted', source, message: end.message })
@@ -201,7 +216,7 @@ export class Session {
     const onClaim = (id: string) => {
       this.#claimed = id
     }
-    return this.#parts.find({ avoid, instead, onClaim, signal })
+    return this.#parts.find({ avoid, instead, elsewhere: this.#isHandedOver, onClaim, signal })
   }
 
   /** Reads a source to its end, or until there is a better one. It is given back before this resolves. */
@@ -210,6 +225,7 @@ export class Session {
     const over = new AbortController()
     const signal = AbortSignal.any([over.signal, this.#closing.signal])
     this.#source = source
+    this.#over = over
     const moving = this.#leaveInTime(source, over)
     const take = (chunk: Buffer) => {
       this.#bytes += chunk.length

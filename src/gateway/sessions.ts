@@ -39,6 +39,9 @@ export interface Sessions extends AsyncDisposable {
   list(): readonly SessionView[]
   /** A living session, by what it was asked for. */
   find(key: string): Session | undefined
+  /** Takes no new viewers from now on; those that are there go on. */
+  stop(): void
+  readonly isStopping: boolean
   /** Whether a living session plays, or is about to play, by this reservation. */
   holds(reservationId: string): boolean
 }
@@ -48,6 +51,11 @@ export interface SessionView {
   readonly session: Session
   readonly viewers: number
   readonly startedAt: number
+}
+
+/** What a viewer is told who comes too late: a load balancer has another gateway for the next try. */
+export function stopping(): StreamRefused {
+  return new StreamRefused('stopping', 'this gateway is stopping', 1)
 }
 
 /** CPU goes by writes, not by bytes: a fifth at 20 ms, and no player notices, ms. */
@@ -71,7 +79,7 @@ export function makeSessions(parts: SessionsParts): Sessions {
   const dead = makeDeadChannels(clock, settings.deadMs)
   const due = new Set<Room>()
   let batch: Disposable | undefined
-  let isClosed = false
+  let isStopping = false
 
   function flush(): void {
     batch = undefined
@@ -172,7 +180,7 @@ export function makeSessions(parts: SessionsParts): Sessions {
 
   return {
     async join(wanted, pump, signal) {
-      if (isClosed) throw new StreamRefused('starting', 'this gateway is stopping', 1)
+      if (isStopping) throw stopping()
       const key = contentKey(wanted.content)
       const refusal = dead.find(key)
       if (refusal !== undefined) throw refusal
@@ -188,7 +196,7 @@ export function makeSessions(parts: SessionsParts): Sessions {
       }
     },
     joinReservation(id, pump, signal) {
-      const room = isClosed ? undefined : roomOf(id)
+      const room = isStopping ? undefined : roomOf(id)
       return room && enter(room, pump, signal)
     },
     list: () =>
@@ -196,11 +204,19 @@ export function makeSessions(parts: SessionsParts): Sessions {
         return { key, session, viewers, startedAt }
       }),
     find: (key) => rooms.get(key)?.session,
+    stop() {
+      isStopping = true
+    },
+    get isStopping() {
+      return isStopping
+    },
     holds: (id) => roomOf(id) !== undefined,
     async [Symbol.asyncDispose]() {
-      isClosed = true
-      batch?.[Symbol.dispose]()
+      isStopping = true
       await Promise.all([...closing, ...[...new Set(rooms.values())].map(close)])
+      batch?.[Symbol.dispose]()
+      // The last bytes, and the end, are the viewers' before the connections are closed.
+      flush()
     },
   }
 }

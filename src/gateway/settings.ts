@@ -18,6 +18,8 @@ export interface GatewaySettings {
   readonly slowViewer: 'skip' | 'cut'
   /** A viewer whose connection takes nothing for so long, though there is something, is gone. */
   readonly stalledMs: number
+  /** How long viewers are let be when the gateway is told to stop. */
+  readonly drainMs: number
 }
 
 /** The bounds are those of a home server: 20 sessions of 8 Mbit/s take 320 MB at most. */
@@ -31,4 +33,5 @@ export const DEFAULT_GATEWAY: GatewaySettings = {
   buffer: { maxBytes: 16 * 1024 * 1024, maxAgeMs: 30_000 },
   slowViewer: 'skip',
   stalledMs: 30_000,
+  drainMs: 8_000,
 }

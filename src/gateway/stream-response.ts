@@ -7,10 +7,11 @@ const COMMON = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-store'
 export const MPEG_TS = 'video/mp2t'
 
 /** The beginning of a stream's answer. Its end is the connection's: chunks would cost each viewer a header per write. */
-export function beginStream(res: ServerResponse, contentType: string): void {
+export function beginStream(res: ServerResponse, contentType: string): ServerResponse {
   res.removeHeader('Transfer-Encoding')
   res.writeHead(200, { ...COMMON, 'Content-Type': contentType, Connection: 'close' })
   res.socket?.setNoDelay(true)
+  return res
 }
 
 /** An answer of a few words. */

@@ -98,6 +98,11 @@ export class Viewer {
     } else if (now - this.#progressAt >= this.#settings.stalledMs) this.#cut('stalled')
   }
 
+  /** Ends it in good order. */
+  end(): void {
+    this.#finish('ended')
+  }
+
   /** Tears the connection: an orderly end would tell the player that the stream was whole. */
   #cut(end: ViewerEnd): void {
     this.#finish(end)

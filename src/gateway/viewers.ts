@@ -4,7 +4,8 @@ import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
 import type { GatewayNews } from './news.ts'
 import { StreamRefused } from './refusal.ts'
-import type { Seat, Sessions } from './sessions.ts'
+import type { Session } from './session.ts'
+import { type Seat, type Sessions, stopping } from './sessions.ts'
 import type { GatewaySettings } from './settings.ts'
 import { answerRefusal, beginStream, goneSignal, MPEG_TS } from './stream-response.ts'
 import type { Traffic } from './traffic.ts'
@@ -25,6 +26,8 @@ export interface Viewers {
   serve(req: IncomingMessage, res: ServerResponse, wanted: Wanted, content: string): Promise<void>
   /** Serves another gateway with a session of this one, by its reservation. Never rejects. */
   relay(req: IncomingMessage, res: ServerResponse, reservationId: string): Promise<void>
+  /** Gives what other gateways read from here over to them, and ends their reading. */
+  handOver(): void
   /** Looks once a second for viewers that take nothing any more. */
   follow(signal: AbortSignal): Promise<void>
   readonly count: number
@@ -44,6 +47,8 @@ interface Ask {
 export function makeViewers(parts: ViewersParts): Viewers {
   const { sessions, settings, clock, log, traffic, onViewer } = parts
   const watching = new Set<Viewer>()
+  /** Sessions that other gateways read, by those who read. */
+  const relayed = new Map<Viewer, Session>()
 
   async function watch(
     res: ServerResponse,
@@ -54,6 +59,7 @@ export function makeViewers(parts: ViewersParts): Viewers {
     let viewer: Viewer | undefined
     using seat = await join(() => viewer?.pump(), signal)
     signal.throwIfAborted()
+    if (isGateway && sessions.isStopping) throw stopping()
     // What is no transport stream is what the engine says it is; nobody told what, so players look for themselves.
     const { content } = seat.session.feed
     beginStream(res, content.kind === 'other' ? 'application/octet-stream' : MPEG_TS)
@@ -64,6 +70,7 @@ export function makeViewers(parts: ViewersParts): Viewers {
       onSkip: (bytes) => session.noteSkipped(bytes),
     })
     watching.add(viewer)
+    if (isGateway) relayed.set(viewer, seat.session)
     try {
       viewer.pump()
       onFirst()
@@ -71,6 +78,7 @@ export function makeViewers(parts: ViewersParts): Viewers {
       return { end, skippedBytes: viewer.skippedBytes }
     } finally {
       watching.delete(viewer)
+      relayed.delete(viewer)
     }
   }
 
@@ -112,6 +120,10 @@ export function makeViewers(parts: ViewersParts): Viewers {
         return seat
       }
       return serve(req, res, { join, content: `relay ${id}`, isGateway: true })
+    },
+    handOver() {
+      for (const session of new Set(relayed.values())) session.handOver()
+      for (const viewer of relayed.keys()) viewer.end()
     },
     async follow(signal) {
       while (!signal.aborted) {

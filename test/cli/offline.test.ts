@@ -261,6 +261,7 @@ describe('run', () => {
         dataDir: 'd',
         instance: 'x',
         listen: { host: '::1', port: 9 },
+        drainTimeoutMs: 8_000,
         logLevel: 'info',
         hostname: 'box',
       }),

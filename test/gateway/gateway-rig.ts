@@ -32,6 +32,8 @@ export interface RunningGateway extends AsyncDisposable {
   readonly url: string
   readonly news: (SessionNews & { readonly content: string })[]
   readonly viewers: ViewerNews[]
+  /** Tells it to stop, as a signal to its process does; resolves when its viewers have left or been ended. */
+  stop(): Promise<void>
   /** Nothing gets through to it any more, nor back, as if its machine had been unplugged; it does not know. */
   vanish(): void
 }
@@ -97,11 +99,15 @@ async function startGateway(
   resources.defer(disconnect)
   resources.use(gateway)
   const over = new AbortController()
-  void gateway.follow(over.signal)
+  const followed = gateway.follow(over.signal)
   resources.defer(() => over.abort())
   const owned = resources.move()
   return {
     ...{ gateway, url, news, viewers },
+    async stop() {
+      over.abort()
+      await followed
+    },
     vanish() {
       away.isAway = true
       disconnect()
@@ -157,6 +163,7 @@ export async function makeGatewayRig(options: GatewayRigOptions = {}): Promise<G
   const owned = resources.move()
   return {
     ...{ gateway: first.gateway, url: first.url, news: first.news, viewers: first.viewers },
+    stop: first.stop,
     ...{ store, engines, publish, idOf, start: (holder) => startOn(owned, start(holder)) },
     async sessionsOn(engine) {
       const all = await store.sessions(FLEET, clock.now())

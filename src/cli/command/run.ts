@@ -1,6 +1,14 @@
 import type { Command } from 'commander'
 import { CommandFailed } from '../command-failed.ts'
-import { addLookFlags, flag, listenFlag, lookOptionsOf, type RunFlags, specFlag } from '../flags.ts'
+import {
+  addLookFlags,
+  drainTimeoutFlag,
+  flag,
+  listenFlag,
+  lookOptionsOf,
+  type RunFlags,
+  specFlag,
+} from '../flags.ts'
 import type { CommandContext } from '../parts.ts'
 import { addLeaseFlags, redisSettingsOf } from '../redis-flags.ts'
 
@@ -24,6 +32,7 @@ export function addRun(program: Command, context: CommandContext): void {
     .addOption(specFlag().makeOptionMandatory())
   addLeaseFlags(addLookFlags(command))
     .addOption(listenFlag())
+    .addOption(drainTimeoutFlag())
     .addOption(flag('--role <role>', 'not yet').hideHelp())
     .addHelpText(
       'after',
@@ -39,7 +48,8 @@ export function addRun(program: Command, context: CommandContext): void {
     .action(async (flags: RunFlags & { readonly role?: string }) => {
       refuseRole(flags.role)
       const look = lookOptionsOf(context, command, flags)
-      const options = { ...look, redis: redisSettingsOf(command, flags), listen: flags.listen }
+      const { listen, drainTimeout: drainTimeoutMs } = flags
+      const options = { ...look, redis: redisSettingsOf(command, flags), listen, drainTimeoutMs }
       const { out, signal } = context.io
       // Loaded only where it logs: half of this program's start is the loading of libraries.
       const { makeLogger } = await import('../../telemetry/log.ts')
