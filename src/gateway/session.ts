@@ -179,7 +179,8 @@ export class Session {
         source = next ?? (await this.#bridge(source, end))
         last = source
         const cause = end.kind === 'stopped' ? 'leaving' : end.kind
-        const message = cause === 'leaving' ? 'its engine is about to go' : end.message
+        const why = next === undefined ? 'it was handed over' : 'its engine is about to go'
+        const message = cause === 'leaving' ? why : end.message
         onNews({ kind: 'moved', from, source, cause, message, tookMs: clock.monotonic() - goneAt })
       }
     } catch (error) {

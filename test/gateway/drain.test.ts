@@ -55,7 +55,10 @@ test('what others read from a gateway that stops is theirs at once, and its own 
     const sessions = await rig.store.sessions('home', Date.now())
     return sessions.length === 1 && sessions[0]?.holder === 'gateway-2'
   })
-  await until('its own viewer is back', () => rig.news.at(-1)?.source === 'relay of gateway-2')
+  await until('its own viewer is back', () => {
+    const last = rig.news.at(-1)
+    return last?.kind === 'moved' && last.source.name === 'relay of gateway-2'
+  })
   for (const viewer of [atOwner, atOther]) {
     await moreStamps(viewer)
     expect(viewer.report()).toMatchObject({ problems: [] })
