@@ -21,7 +21,7 @@ export interface EngineProtocol {
   command(res: ServerResponse, path: string, query: URLSearchParams): void
 }
 
-/** Behind `/ace/r/`, `/ace/stat/` and `/ace/cmd/`: `<hash>/<key>`, the key telling an infohash from a content id. */
+/** Behind `/ace/r/`, `/ace/m/`, `/ace/c/`, `/ace/stat/` and `/ace/cmd/`: `<hash>/<key>`, the key telling an infohash from a content id. */
 const KEYS = { id: 'c', infohash: 'i' } as const
 
 /** What the path of such a URL names; undefined for another one. */
@@ -31,13 +31,18 @@ export function contentOfPath(path: string): Content | undefined {
   return parseContentKey(`${kind}:${hash}`)
 }
 
+/** The reverse of {@link contentOfPath}. */
+export function contentPath({ kind, hash }: Content): string {
+  return `${hash}/${KEYS[kind]}`
+}
+
 const sha1 = (text: string) => createHash('sha1').update(text).digest('hex')
 
-function urlsOf(req: IncomingMessage, { kind, hash }: Content, isHls: boolean) {
+function urlsOf(req: IncomingMessage, content: Content, isHls: boolean) {
   // The viewer's own name for this gateway; behind a proxy that ends TLS, what that says.
   const proto = String(req.headers['x-forwarded-proto'] ?? 'http').split(',')[0]
   const base = `${proto === 'https' ? 'https' : 'http'}://${req.headers.host ?? 'localhost'}`
-  const path = `${hash}/${KEYS[kind]}`
+  const path = contentPath(content)
   return {
     playback_url: isHls ? `${base}/ace/m/${path}.m3u8` : `${base}/ace/r/${path}`,
     stat_url: `${base}/ace/stat/${path}`,

@@ -9,6 +9,7 @@ import { contentOfPath, makeEngineProtocol } from './engine-protocol.ts'
 import { openEngineSource } from './engine-source.ts'
 import { makeEngineWatch } from './engine-watch.ts'
 import { makeFindSource } from './find-source.ts'
+import { makeHls } from './hls/hls.ts'
 import type { GatewayNews } from './news.ts'
 import { openRelaySource, RELAY_PATH, readRelayRequest, refuseRelay } from './relay.ts'
 import { makeSessionWatch } from './session-watch.ts'
@@ -104,6 +105,7 @@ export function makeGateway(parts: GatewayParts): Gateway {
   const sessionWatch = makeSessionWatch(sessions, clock)
   const { onViewer } = news
   const viewers = makeViewers({ sessions, settings, clock, log, traffic, onViewer })
+  const hls = makeHls({ sessions, settings, clock, log, traffic, onViewer })
   const protocol = makeEngineProtocol(sessions, log)
 
   function serve(req: IncomingMessage, res: ServerResponse, wanted: Wanted): void {
@@ -116,24 +118,37 @@ export function makeGateway(parts: GatewayParts): Gateway {
     void viewers.serve(req, res, wanted, contentKey(wanted.content))
   }
 
-  function getStream(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): void {
+  /** What engines call `getstream` and `manifest.m3u8`: they differ in their answers alone. */
+  function begin(
+    req: IncomingMessage,
+    res: ServerResponse,
+    query: URLSearchParams,
+    answer: typeof serve,
+  ): void {
     const isJson = query.get('format') === 'json'
     query.delete('format')
     try {
       const wanted = readContent(query)
       if (isJson) void protocol.begin(req, res, wanted)
-      else serve(req, res, wanted)
+      else answer(req, res, wanted)
     } catch (error) {
       if (!(error instanceof ContentInvalid)) throw error
       answerText(res, 400, error.message)
     }
   }
 
-  function playback(req: IncomingMessage, res: ServerResponse, path: string): void {
+  function playback(
+    req: IncomingMessage,
+    res: ServerResponse,
+    path: string,
+    answer: typeof serve,
+  ): void {
     const content = contentOfPath(path)
     if (content === undefined) answerText(res, 404, 'there is no such stream')
-    else serve(req, res, { content, parameters: [] })
+    else answer(req, res, { content, parameters: [] })
   }
+
+  const serveList: typeof serve = (req, res, wanted) => void hls.playlist(req, res, wanted)
 
   /** Answers another gateway. What is relayed here itself is not relayed on: nothing goes round in circles. */
   async function relayTo(req: IncomingMessage, res: ServerResponse, path: string): Promise<void> {
@@ -162,9 +177,12 @@ export function makeGateway(parts: GatewayParts): Gateway {
         return true
       }
       if (path.startsWith(RELAY_PATH)) void relayTo(req, res, path)
-      else if (path === '/ace/getstream') getStream(req, res, searchParams)
+      else if (path === '/ace/getstream') begin(req, res, searchParams, serve)
+      else if (path === '/ace/manifest.m3u8') begin(req, res, searchParams, serveList)
       else if (path === '/ace/status') status(res)
-      else if (path.startsWith('/ace/r/')) playback(req, res, path)
+      else if (path.startsWith('/ace/r/')) playback(req, res, path, serve)
+      else if (/^\/ace\/m\/.*\.m3u8$/.test(path)) playback(req, res, path, serveList)
+      else if (path.startsWith('/ace/c/')) void hls.segment(req, res, path)
       else if (path.startsWith('/ace/stat/')) void protocol.stat(res, path)
       else if (path.startsWith('/ace/cmd/')) protocol.command(res, path, searchParams)
       else answerText(res, 404, `nothing is served at ${path}`)
@@ -172,7 +190,7 @@ export function makeGateway(parts: GatewayParts): Gateway {
     },
     async follow(signal, cut = new AbortController().signal) {
       const over = new AbortController()
-      const looking = [watch, sessionWatch, viewers].map((each) => each.follow(over.signal))
+      const looking = [watch, sessionWatch, viewers, hls].map((each) => each.follow(over.signal))
       await aborted(signal)
       await drainViewers({ sessions, viewers, clock, drainMs: settings.drainMs }, cut)
       await sessions[Symbol.asyncDispose]()

@@ -2,6 +2,7 @@
  * Why a viewer gets nothing, as its HTTP answer says.
  * - `capacity`, `vpn`, `store`, `starting`: 503, with Retry-After. `stopping`: the same; another gateway may have room now.
  * - `unknown`: 404, no engine finds the content. `engine`: 502, engines could not play it.
+ * - `format`: 406, it plays, but not in the form that was asked for.
  */
 export type RefusalReason =
   | 'capacity'
@@ -11,6 +12,7 @@ export type RefusalReason =
   | 'stopping'
   | 'unknown'
   | 'engine'
+  | 'format'
 
 /** Thrown when a stream cannot be given. The message is for people, with the engine's own reason. */
 export class StreamRefused extends Error {
@@ -28,8 +30,9 @@ export class StreamRefused extends Error {
     this.fleet = fleet
   }
 
-  get status(): 404 | 502 | 503 {
+  get status(): 404 | 406 | 502 | 503 {
     if (this.reason === 'unknown') return 404
+    if (this.reason === 'format') return 406
     return this.reason === 'engine' ? 502 : 503
   }
 }

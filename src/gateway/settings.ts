@@ -14,6 +14,8 @@ export interface GatewaySettings {
   readonly backlogMs: number
   /** What is kept of a session for viewers that are behind; older bytes are gone. */
   readonly buffer: { readonly maxBytes: number; readonly maxAgeMs: number }
+  /** The same while somebody watches as HLS: a list, and as much time again in which what it named is still there. */
+  readonly hlsBuffer: { readonly maxBytes: number; readonly maxAgeMs: number }
   /** What becomes of a viewer who is behind what is kept. */
   readonly slowViewer: 'skip' | 'cut'
   /** A viewer whose connection takes nothing for so long, though there is something, is gone. */
@@ -22,7 +24,7 @@ export interface GatewaySettings {
   readonly drainMs: number
 }
 
-/** The bounds are those of a home server: 20 sessions of 8 Mbit/s take 320 MB at most. */
+/** The bounds are those of a home server: 20 sessions of 8 Mbit/s take 320 MB at most, and as HLS three times that. */
 export const DEFAULT_GATEWAY: GatewaySettings = {
   startTimeoutMs: 60_000,
   silenceMs: 15_000,
@@ -31,6 +33,7 @@ export const DEFAULT_GATEWAY: GatewaySettings = {
   deadMs: 30_000,
   backlogMs: 2_000,
   buffer: { maxBytes: 16 * 1024 * 1024, maxAgeMs: 30_000 },
+  hlsBuffer: { maxBytes: 48 * 1024 * 1024, maxAgeMs: 90_000 },
   slowViewer: 'skip',
   stalledMs: 30_000,
   drainMs: 8_000,

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { StreamRefused } from './refusal.ts'
 
 /** As engines answer, for players in browsers as well. */
-const COMMON = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-store' }
+export const OPEN_TO_BROWSERS = { 'Access-Control-Allow-Origin': '*' }
+const COMMON = { ...OPEN_TO_BROWSERS, 'Cache-Control': 'no-store' }
 /** What an engine's progressive stream is called. */
 export const MPEG_TS = 'video/mp2t'
 

@@ -1,3 +1,4 @@
+import { makeSegmenter, type Segments } from '../hls/segmenter.ts'
 import { type Content, makeAligner } from '../ts/aligner.ts'
 import { nullPackets } from '../ts/compose.ts'
 import { type EntryPoint, joinPreamble, skipPreamble } from '../ts/entry-point.ts'
@@ -17,6 +18,8 @@ export interface Feed {
   readonly bitrate: number | undefined
   /** Packets lost before they came here, as gaps in their counters. */
   readonly continuityErrors: number
+  /** Those whose first byte is still kept; of other content than a transport stream there are none. */
+  readonly segments: Segments
   /** `chunk` is written to, and may be used again afterwards. Says how many bytes viewers got of it. */
   push(chunk: Buffer, now: number): number
   /** The upstream is over, another follows; its torn packet is dropped. False if that cannot be: not a transport stream. */
@@ -48,7 +51,8 @@ export interface Origin {
 export function makeFeed(limits: BufferLimits, origin?: Origin): Feed {
   const first = origin?.position ?? 0
   const buffer = makeSharedBuffer(limits, first)
-  const scanner = makeScanner()
+  const segmenter = makeSegmenter()
+  const scanner = makeScanner(segmenter)
   if (origin !== undefined) scanner.scan(origin.preamble, first - origin.preamble.length)
   const splicer = makeSplicer()
   let aligner = makeAligner()
@@ -58,6 +62,7 @@ export function makeFeed(limits: BufferLimits, origin?: Origin): Feed {
     const points = scanner.scan(packets, buffer.end)
     buffer.append(packets, now)
     for (const point of points) buffer.mark(point)
+    segmenter.forget(buffer.start)
   }
 
   function take(pieces: readonly Buffer[], now: number): number {
@@ -86,6 +91,7 @@ export function makeFeed(limits: BufferLimits, origin?: Origin): Feed {
     get upstream() {
       return aligner.content
     },
+    segments: segmenter,
     get bitrate() {
       return scanner.bitrate
     },

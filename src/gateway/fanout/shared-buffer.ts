@@ -30,6 +30,8 @@ export interface SharedBuffer {
   append(bytes: Buffer, now: number): void
   /** Notes an entry point within what was appended. */
   mark(point: EntryPoint): void
+  /** Keeps more from now on, or less: then what is too much goes with the next bytes. */
+  limit(limits: BufferLimits): void
   /** Drops what is too old; the newest block stays. */
   expire(now: number): void
   close(): void
@@ -65,6 +67,7 @@ export function makeSharedBuffer(limits: BufferLimits, origin = 0): SharedBuffer
   let start = origin
   let end = origin
   let isClosed = false
+  let bounds = limits
 
   function drop(): void {
     const block = blocks.shift()
@@ -73,7 +76,7 @@ export function makeSharedBuffer(limits: BufferLimits, origin = 0): SharedBuffer
   }
 
   function addBlock(now: number): Block {
-    while (blocks.length > 1 && (blocks.length + 1) * BLOCK_BYTES > limits.maxBytes) drop()
+    while (blocks.length > 1 && (blocks.length + 1) * BLOCK_BYTES > bounds.maxBytes) drop()
     const bytes = Buffer.allocUnsafeSlow(BLOCK_BYTES)
     const block: Block = { bytes, used: 0, arrivals: [], newest: now, slice: undefined }
     blocks.push(block)
@@ -81,7 +84,7 @@ export function makeSharedBuffer(limits: BufferLimits, origin = 0): SharedBuffer
   }
 
   function expire(now: number): void {
-    while (blocks.length > 1 && now - (blocks[0]?.newest ?? now) > limits.maxAgeMs) drop()
+    while (blocks.length > 1 && now - (blocks[0]?.newest ?? now) > bounds.maxAgeMs) drop()
   }
 
   /** All blocks but the last are full. */
@@ -152,6 +155,9 @@ export function makeSharedBuffer(limits: BufferLimits, origin = 0): SharedBuffer
       if (point.position < start) return
       entryPoints.push(point)
       if (entryPoints.length > MOST_ENTRY_POINTS) entryPoints.shift()
+    },
+    limit: (wanted) => {
+      bounds = wanted
     },
     expire,
     close: () => {

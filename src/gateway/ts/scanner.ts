@@ -38,6 +38,24 @@ export interface Scanner {
   readonly openPosition: number
 }
 
+/** A reading of the main programme's clock. */
+export interface ClockReference {
+  /** Ticks of 27 MHz. */
+  readonly clock: number
+  /** Of the packet that carries it. */
+  readonly position: number
+  /** It is said to begin a new time base. */
+  readonly isBreak: boolean
+  /** A point at that packet. To be called within the listener, or never. */
+  here(): EntryPoint
+}
+
+/** Hears of what is found, in the order in which packets show it. */
+export interface ScanListener {
+  onEntry(point: EntryPoint): void
+  onClock(reference: ClockReference): void
+}
+
 /** What a PID is read for, as bits. */
 const TABLE = 1
 const MAIN = 2
@@ -54,7 +72,7 @@ interface Main {
   readonly codec: Codec
 }
 
-export function makeScanner(): Scanner {
+export function makeScanner(listener?: ScanListener): Scanner {
   const roles = new Uint8Array(PIDS)
   roles[PAT_PID] = TABLE
   const counters = new Int8Array(PIDS).fill(-1)
@@ -83,6 +101,7 @@ export function makeScanner(): Scanner {
     candidate = undefined
     lastEntry = point.position
     found.push(point)
+    listener?.onEntry(point)
   }
 
   function assignRoles(): void {
@@ -138,7 +157,9 @@ export function makeScanner(): Scanner {
   function onClock(chunk: Buffer, packet: number, position: number): void {
     const clock = clockAt(chunk, packet)
     if (clock === undefined) return
-    meter.note(clock, position, (flagsAt(chunk, packet) & BREAK_FLAG) !== 0)
+    const isBreak = (flagsAt(chunk, packet) & BREAK_FLAG) !== 0
+    meter.note(clock, position, isBreak)
+    listener?.onClock({ clock, position, isBreak, here: () => pointAt(position) })
   }
 
   function onRole(role: number, chunk: Buffer, packet: number, position: number): void {
