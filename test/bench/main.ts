@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   noop: async () => (await import('./noop.ts')).noop,
   plan: async () => (await import('./plan.ts')).plan,
   repair: async () => (await import('./repair.ts')).repair,
+  soak: async () => (await import('./soak.ts')).soak,
   transport: async () => (await import('./transport.ts')).transport,
   vpn: async () => (await import('./vpn.ts')).vpn,
 }

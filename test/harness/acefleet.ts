@@ -54,6 +54,8 @@ export interface Rig extends AsyncDisposable {
   /** Resolves with the exit code when the process ends by itself. */
   ended(): Promise<number | null>
   pid(): number
+  /** The base of the process's URL. */
+  url(): string
   /**
    * Starts a process on a Redis beside others, which logs to a file of its own; waits until it listens. What the rig
    * itself reads and posts goes to its own process, or else to the first replica that runs.
@@ -152,6 +154,7 @@ export async function makeRig(): Promise<Rig> {
     },
     ended: async () => (await own?.ended()) ?? null,
     pid: () => own?.pid ?? -1,
+    url: () => own?.url ?? '',
     signal: (signal) => own?.signal(signal),
     replicas,
     async replica(name, { redis, specDir: specs = specDir, flags = [], ...options }) {
