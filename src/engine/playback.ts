@@ -1,27 +1,9 @@
 import type { IncomingMessage } from 'node:http'
-import http from 'node:http'
 import * as z from 'zod'
 import { HttpFailed, type HttpGet } from '../net/http.ts'
 import type { Clock } from '../time/clock.ts'
-
-/**
- * Why an engine plays a content not.
- * - `content`: the engine said so of the content itself.
- * - `engine`: the engine is at fault, or the way to it; another one may do better.
- * - `aborted`: by the caller.
- */
-export type PlaybackFault = 'content' | 'engine' | 'aborted'
-
-/** Thrown when no bytes came. The message has the engine's own reason. */
-export class PlaybackFailed extends Error {
-  override readonly name = 'PlaybackFailed'
-  readonly code = 'ACE_PLAYBACK_FAILED'
-  readonly fault: PlaybackFault
-  constructor(fault: PlaybackFault, message: string, options: { cause?: unknown } = {}) {
-    super(message, options)
-    this.fault = fault
-  }
-}
+import { openBody, shorten } from './open-body.ts'
+import { PlaybackFailed } from './playback-failed.ts'
 
 export interface PlaybackCall {
   /** Where the engine is. */
@@ -33,6 +15,7 @@ export interface PlaybackCall {
   readonly playerId: string
   /** From the first request to the first byte: engines buffer for tens of seconds. */
   readonly startTimeoutMs: number
+  /** Ends the start, and nothing that flows: that ends with its body. */
   readonly signal: AbortSignal
 }
 
@@ -69,8 +52,6 @@ const PRELOAD_RETRY_MS = 500
 const MAX_REDIRECTS = 5
 const STAT_TIMEOUT_MS = 3_000
 const STOP_TIMEOUT_MS = 3_000
-/** Of an error's text, for people. */
-const REASON_CHARS = 200
 
 const startedShape = z.object({
   response: z
@@ -110,8 +91,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-const shorten = (text: string) => text.slice(0, REASON_CHARS).replace(/\s+/g, ' ').trim()
-
 /** Where the engine really is: it builds URLs from the host it was asked by, which may be another one for it. */
 function atEngine(url: string, base: URL): URL {
   const parsed = new URL(url, base)
@@ -119,6 +98,11 @@ function atEngine(url: string, base: URL): URL {
   parsed.hostname = base.hostname
   parsed.port = base.port
   return parsed
+}
+
+/** The same; undefined for what is no URL. */
+function tryAtEngine(url: string, base: URL): URL | undefined {
+  return URL.canParse(url, base.href) ? atEngine(url, base) : undefined
 }
 
 interface Talk {
@@ -160,70 +144,25 @@ async function begin(talk: Talk): Promise<Started> {
   }
 }
 
-/** One GET whose body stays open. */
-function open(url: URL, talk: Talk): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const { signal } = talk.call
-    const request = http.get(url, { agent: false, signal, headers: { accept: '*/*' } })
-    const timer = talk.clock.timer(Math.max(1, talk.leftMs()), () => {
-      request.destroy(new PlaybackFailed('engine', 'no bytes came in time'))
-    })
-    request.on('response', (response) => {
-      const done = () => {
-        timer[Symbol.dispose]()
-        response.off('readable', onReadable)
-        response.off('error', reject)
-        resolve(response)
-      }
-      // The head alone proves nothing: engines send it while they still buffer.
-      const onReadable = () => {
-        if (response.readableLength > 0) done()
-        // At the end of a body there is nothing to read either, and only reading shows it.
-        else response.read()
-      }
-      if (response.statusCode !== 200) return done()
-      response.on('readable', onReadable)
-      response.once('error', reject)
-      response.once('end', () => reject(new PlaybackFailed('engine', 'it ended without a byte')))
-    })
-    request.on('error', (error) => {
-      timer[Symbol.dispose]()
-      reject(error)
-    })
-  })
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  let text = ''
-  response.setEncoding('utf8')
-  for await (const chunk of response) {
-    text += chunk
-    if (text.length > REASON_CHARS) break
-  }
-  response.destroy()
-  return shorten(text)
-}
-
 /** Follows redirects, and asks again while the engine buffers, until bytes flow. */
-async function openBody(started: Started, talk: Talk): Promise<IncomingMessage> {
+async function openFlow(started: Started, talk: Talk): Promise<IncomingMessage> {
   const first = atEngine(started.playback_url, talk.base)
   let url = first
   let redirects = 0
   let last = 'no bytes came in time'
   while (talk.leftMs() > 0) {
-    const response = await open(url, talk)
-    const { statusCode = 0 } = response
-    if (statusCode === 200) return response
-    const { location } = response.headers
-    if (statusCode >= 300 && statusCode < 400 && location !== undefined) {
-      response.destroy()
+    const { signal } = talk.call
+    const opened = await openBody(url, { ...talk, signal, timeoutMs: Math.max(1, talk.leftMs()) })
+    if (opened.kind === 'flows') return opened.body
+    const { status, location, text } = opened
+    if (location !== undefined) {
       redirects += 1
       if (redirects > MAX_REDIRECTS) throw new PlaybackFailed('engine', 'redirects without end')
       url = atEngine(location, url)
       continue
     }
-    last = `answered ${statusCode}: ${await textOf(response)}`
-    if (statusCode !== 500 && statusCode !== 503) throw new PlaybackFailed('engine', last)
+    last = `answered ${status}: ${text}`
+    if (status !== 500 && status !== 503) throw new PlaybackFailed('engine', last)
     await talk.clock.sleep(Math.min(PRELOAD_RETRY_MS, Math.max(1, talk.leftMs())), talk.call.signal)
     url = first
     redirects = 0
@@ -239,8 +178,8 @@ function makePlayback(started: Started, body: IncomingMessage, talk: Talk): Play
     isLive: Boolean(started.is_live ?? true),
     body,
     async stat(signal) {
-      if (started.stat_url === undefined) return undefined
-      const url = atEngine(started.stat_url, base)
+      const url = started.stat_url && tryAtEngine(started.stat_url, base)
+      if (!url) return undefined
       const answer = await get(url.href, { timeoutMs: STAT_TIMEOUT_MS, signal }).catch(
         () => undefined,
       )
@@ -256,8 +195,8 @@ function makePlayback(started: Started, body: IncomingMessage, talk: Talk): Play
 }
 
 async function stop(started: Started, { get, base }: Talk): Promise<void> {
-  if (started.command_url === undefined) return
-  const url = atEngine(started.command_url, base)
+  const url = started.command_url && tryAtEngine(started.command_url, base)
+  if (!url) return
   url.searchParams.set('method', 'stop')
   const signal = new AbortController().signal
   await get(url.href, { timeoutMs: STOP_TIMEOUT_MS, signal, fresh: true }).catch(() => {})
@@ -274,7 +213,7 @@ export function makeStartPlayback(get: HttpGet, clock: Clock): StartPlayback {
     }
     const started = await begin(talk)
     try {
-      return makePlayback(started, await openBody(started, talk), talk)
+      return makePlayback(started, await openFlow(started, talk), talk)
     } catch (error) {
       // Somebody may be left who never hears of it: the session would go on on the engine.
       await stop(started, talk)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ContainerId } from '../docker/port.ts'
-import { type Playback, PlaybackFailed, type StartPlayback } from '../engine/playback.ts'
+import type { Playback, StartPlayback } from '../engine/playback.ts'
+import { PlaybackFailed } from '../engine/playback-failed.ts'
 import { startStopwatch } from '../lease/stopwatch.ts'
 import type { PlayingSession } from '../store/claim.ts'
 import { StoreUnavailable } from '../store/errors.ts'
@@ -60,16 +61,23 @@ type Claimed =
 interface Room {
   readonly engines: number
   readonly ready: number
+  /** Places, on engines that were to be avoided. */
+  readonly free: number
 }
 
-function refusedFor({ engines, ready }: Room): 'starting' | 'vpn' | 'capacity' {
+function refusedFor({ engines, ready, free }: Room): 'starting' | 'vpn' | 'capacity' {
   if (engines === 0) return 'starting'
-  return ready === 0 ? 'vpn' : 'capacity'
+  if (ready === 0) return 'vpn'
+  return free > 0 ? 'starting' : 'capacity'
 }
 
-function refused(reason: ReturnType<typeof refusedFor>, { engines, ready }: Room, fleet: string) {
+function refused(reason: ReturnType<typeof refusedFor>, room: Room, fleet: string) {
+  const { engines, ready, free } = room
   const messages = {
-    starting: `${fleet} has no engine yet`,
+    starting:
+      free > 0
+        ? `the engines of ${fleet} that have room have just failed`
+        : `${fleet} has no engine yet`,
     vpn: `none of ${fleet}'s ${engines} engines is ready: they start, or their VPN is down`,
     capacity: `all places on ${fleet}'s ${ready} ready engines are taken`,
   }

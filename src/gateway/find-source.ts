@@ -39,6 +39,8 @@ const ENGINES_TRIED = 3
 const WORDS_NEEDED = 2
 /** While a content's owner is on its way out, ms. */
 const OWNER_RETRY_MS = 300
+/** Engines that fail are taken out, and replaced, within seconds, s. */
+const ENGINE_RETRY_S = 5
 /** An engine's own words for content that nobody has. */
 const UNKNOWN = /couldn't find resource|failed to load content|not found|unknown/i
 
@@ -50,7 +52,9 @@ interface Tries {
   fleet: string | undefined
 }
 
+/** Where no engine said anything of the content, it is theirs to become better. */
 function notPlayed({ words, last, fleet }: Tries): StreamRefused {
+  if (words === 0) return new StreamRefused('engine', last, ENGINE_RETRY_S, fleet)
   const isUnknown = words >= WORDS_NEEDED && UNKNOWN.test(last)
   return new StreamRefused(isUnknown ? 'unknown' : 'engine', last, undefined, fleet)
 }
@@ -111,8 +115,10 @@ export function makeFindSource(parts: FindParts, { content, parameters }: Wanted
           refusals.push(answer.refusal)
       }
     }
-    // Engines that were tried say more than the lack of others.
-    throw tries.avoid.length > 0 ? notPlayed(tries) : worthiest(refusals)
+    const refusal = worthiest(refusals)
+    const hasFailed = tries.words > 0 || (tries.avoid.length > 0 && refusal.reason === 'starting')
+    // What engines said of the content says more than the lack of others.
+    throw hasFailed ? notPlayed(tries) : refusal
   }
 
   return async (quest) => {

@@ -1,9 +1,9 @@
 import type { Clock } from '../time/clock.ts'
 import type { Source } from './source.ts'
 
-/** Why a source gives no more. `stopped`: by the caller. */
+/** Why a source gives no more. `stopped`: by the caller; `unusable`: it gives what viewers cannot be given. */
 export interface PourEnd {
-  readonly kind: 'stopped' | 'ended' | 'failed' | 'silent' | 'lost'
+  readonly kind: 'stopped' | 'ended' | 'failed' | 'silent' | 'lost' | 'unusable'
   /** For people. */
   readonly message: string
 }
@@ -12,12 +12,12 @@ export interface PourParts {
   readonly clock: Clock
   /** Without a byte for so long it is given up, ms. */
   readonly silenceMs: number
-  /** Takes a chunk; must not keep it. */
-  readonly take: (chunk: Buffer) => void
+  /** Takes a chunk; must not keep it. False when it can make nothing of what this source sends. */
+  readonly take: (chunk: Buffer) => boolean
   readonly signal: AbortSignal
 }
 
-/** Several times within the silence that ends a source. */
+/** So often it is looked for bytes within the silence that ends a source. */
 const LOOKS = 5
 
 /**
@@ -31,14 +31,23 @@ export async function pour(
   const { body, lost } = source
   const { promise: end, resolve } = Promise.withResolvers<PourEnd>()
   let lastAt = clock.monotonic()
+  let quietLooks = 0
   let isAsking = false
+  let isOver = false
 
-  const onData = (chunk: Buffer) => {
+  const hand = (chunk: Buffer) => {
+    source.noteBytes()
+    if (!take(chunk))
+      resolve({ kind: 'unusable', message: 'it sends what is no stream for these viewers' })
+  }
+  const noteLife = () => {
     lastAt = clock.monotonic()
-    if (source.mayRead()) {
-      source.noteBytes()
-      take(chunk)
-    } else void askBefore(chunk)
+    quietLooks = 0
+  }
+  const onData = (chunk: Buffer) => {
+    noteLife()
+    if (source.mayRead()) hand(chunk)
+    else void askBefore(chunk)
   }
   /** Meanwhile nothing else comes: the body is paused. */
   async function askBefore(chunk: Buffer): Promise<void> {
@@ -46,8 +55,10 @@ export async function pour(
     isAsking = true
     try {
       await source.assertHeld()
-      lastAt = clock.monotonic()
-      take(chunk)
+      // Meanwhile another source may have taken over.
+      if (isOver) return
+      noteLife()
+      hand(chunk)
       body.resume()
     } catch (error) {
       resolve({ kind: 'lost', message: messageOf(error) })
@@ -61,12 +72,17 @@ export async function pour(
   const onLost = () => resolve({ kind: 'lost', message: messageOf(lost.reason) })
   const onStop = () => resolve({ kind: 'stopped', message: 'it is not wanted any more' })
 
-  /** A timer of its own: what is paused or half open tells nothing by itself. */
+  /**
+   * A timer of its own: what is paused or half open tells nothing by itself. Looks are counted, for after a pause of this
+   * process a timer may fire before what waits in the socket is read.
+   */
   let watch: Disposable | undefined
   const look = () => {
-    const silentMs = clock.monotonic() - lastAt
-    if (!isAsking && silentMs >= silenceMs)
-      return resolve({ kind: 'silent', message: `no bytes for ${Math.round(silentMs)} ms` })
+    if (!isAsking) quietLooks += 1
+    if (quietLooks >= LOOKS) {
+      const silentMs = Math.round(clock.monotonic() - lastAt)
+      return resolve({ kind: 'silent', message: `no bytes for ${silentMs} ms` })
+    }
     watch = clock.timer(silenceMs / LOOKS, look)
   }
   watch = clock.timer(silenceMs / LOOKS, look)
@@ -76,9 +92,12 @@ export async function pour(
   signal.addEventListener('abort', onStop)
   if (lost.aborted) onLost()
   if (signal.aborted) onStop()
+  // It broke while it waited for its turn, and will not tell again.
+  if (body.destroyed) onClose()
   try {
     return await end
   } finally {
+    isOver = true
     watch[Symbol.dispose]()
     lost.removeEventListener('abort', onLost)
     signal.removeEventListener('abort', onStop)

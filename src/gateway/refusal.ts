@@ -19,7 +19,7 @@ export class StreamRefused extends Error {
   override readonly name = 'StreamRefused'
   readonly code = 'ACE_STREAM_REFUSED'
   readonly reason: RefusalReason
-  /** Seconds after which it is worth another try; undefined when nothing is known to change. */
+  /** Seconds after which it is worth another try; undefined when nothing is known to change: then it is remembered. */
   readonly retryAfterS: number | undefined
   /** Whose engines could not; undefined where no fleet was asked. */
   readonly fleet: string | undefined

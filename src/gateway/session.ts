@@ -74,6 +74,8 @@ const RETRY_MS = { move: 5_000, gap: 1_000 }
 /** Null packets keep players from giving up on a silent connection: one each half second. */
 const FILL_MS = 500
 const FILL_PACKETS = 7
+/** Sources that give nothing to begin with: the third will not do better. */
+const SOURCES_TRIED = 3
 /** Engines that failed are tried again after so many others. */
 const AVOIDED = 8
 
@@ -101,6 +103,10 @@ export class Session {
   #over: AbortController | undefined
   #bytes = 0
   #skippedBytes = 0
+  /** When viewers last got some; undefined before. */
+  #handedOnAt: number | undefined
+  /** A source that failed, on its way back: a hung engine takes its time, and viewers need not wait for that. */
+  #givingBack: Promise<void> = Promise.resolve()
 
   constructor(parts: SessionParts) {
     this.#parts = parts
@@ -165,17 +171,21 @@ export class Session {
   async #run(): Promise<void> {
     const { clock, onNews, onBytes, log } = this.#parts
     let last: Source | undefined
+    let failures = 0
     try {
       let source = await this.#find('')
       last = source
       onNews({ kind: 'started', source, tookMs: this.#sinceStart() })
       for (;;) {
+        const before = this.#handedOnAt
         const { end, next } = await this.#play(source)
         if (end.kind === 'stopped' && next === undefined && this.#closing.signal.aborted) break
         const goneAt = clock.monotonic()
         const from = source
         if (next === undefined) onNews({ kind: 'interrupted', source, message: end.message })
-        if (!this.feed.cut()) throw new StreamRefused('engine', `${source.name}: ${end.message}`)
+        failures = this.#handedOnAt !== before ? 0 : failures + 1
+        if (this.#isHopeless(end, failures) || !this.feed.cut())
+          throw new StreamRefused('engine', `${source.name}: ${end.message}`)
         source = next ?? (await this.#bridge(source, end))
         last = source
         const cause = end.kind === 'stopped' ? 'leaving' : end.kind
@@ -191,6 +201,7 @@ export class Session {
       const failure = this.#closing.signal.aborted ? undefined : this.#failure
       onNews({ kind: 'ended', source: last, failure })
       onBytes()
+      await this.#givingBack
     }
   }
 
@@ -220,7 +231,7 @@ export class Session {
     return this.#parts.find({ avoid, instead, elsewhere: this.#isHandedOver, onClaim, signal })
   }
 
-  /** Reads a source to its end, or until there is a better one. It is given back before this resolves. */
+  /** Reads a source to its end, or until there is a better one, and gives it back. */
   async #play(source: Source): Promise<{ readonly end: PourEnd; readonly next?: Source }> {
     const { clock, settings, traffic, onBytes } = this.#parts
     const over = new AbortController()
@@ -232,17 +243,37 @@ export class Session {
       this.#bytes += chunk.length
       traffic.count(source.endpoint ? 'fromEngines' : 'fromGateways', chunk.length)
       const handedOn = this.feed.push(chunk, clock.monotonic())
-      if (handedOn === 0) return
+      if (handedOn === 0) return this.#isUsable()
+      this.#handedOnAt = clock.monotonic()
       this.#start.resolve()
       onBytes()
+      return true
     }
     const end = await pour(source, { clock, silenceMs: settings.silenceMs, take, signal })
     this.#source = undefined
     over.abort()
     const next = await moving
-    if (end.kind !== 'stopped') this.#shun(source)
-    await source[Symbol.asyncDispose]()
+    const givenBack = source[Symbol.asyncDispose]()
+    if (end.kind === 'stopped') await givenBack
+    else {
+      this.#shun(source)
+      this.#givingBack = Promise.all([this.#givingBack, givenBack]).then(() => {})
+    }
     return next === undefined ? { end } : { end, next }
+  }
+
+  /** After sources that gave viewers nothing, one after the other: whether yet another one is not worth their wait. */
+  #isHopeless({ kind }: PourEnd, failures: number): boolean {
+    if (failures === 0) return false
+    const { clock, settings } = this.#parts
+    if (this.#handedOnAt !== undefined) return clock.monotonic() - this.#handedOnAt > settings.gapMs
+    return kind === 'unusable' || failures >= SOURCES_TRIED
+  }
+
+  /** Whether viewers may still get something of the present upstream. */
+  #isUsable(): boolean {
+    const { upstream, content } = this.feed
+    return upstream.kind === 'undecided' || upstream.kind === content.kind
   }
 
   /** Finds another source while this one still plays, when its engine is about to go. Ends `over` when it has one. */
@@ -288,7 +319,8 @@ export class Session {
       for (;;) {
         signal.throwIfAborted()
         try {
-          return await this.#find('')
+          // The place of the one that was lost may not be free yet.
+          return await this.#find(lost.reservationId ?? '')
         } catch (error) {
           if (!(error instanceof StreamRefused) || clock.monotonic() >= until) throw error
           // What has failed everywhere may work again, and the engine that was lost may be back.

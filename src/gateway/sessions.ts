@@ -105,7 +105,7 @@ export function makeSessions(parts: SessionsParts): Sessions {
       clock,
       traffic,
       log: log.child({ content: key }),
-      onNews: (news) => hear(key, news),
+      onNews: (news) => hear(room, news),
       onBytes: () => wake(room),
     })
     const startedAt = clock.now()
@@ -114,13 +114,14 @@ export function makeSessions(parts: SessionsParts): Sessions {
     return room
   }
 
-  function hear(key: string, news: SessionNews): void {
-    parts.onNews(key, news)
-    const room = rooms.get(key)
-    if (news.kind !== 'ended' || room === undefined) return
+  /** Of this very room: the content may have another one by now. */
+  function hear(room: Room, news: SessionNews): void {
+    parts.onNews(room.key, news)
+    if (news.kind !== 'ended') return
     const { failure } = room.session
-    if (failure !== undefined && ['unknown', 'engine'].includes(failure.reason))
-      dead.note(key, failure)
+    // What is worth another try soon was the engines' fault, and not the channel's.
+    const isDead = failure !== undefined && failure.retryAfterS === undefined
+    if (isDead && ['unknown', 'engine'].includes(failure.reason)) dead.note(room.key, failure)
     forget(room)
   }
 
