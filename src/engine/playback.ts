@@ -163,7 +163,9 @@ async function openFlow(started: Started, talk: Talk): Promise<IncomingMessage> 
     }
     last = `answered ${status}: ${text}`
     if (status !== 500 && status !== 503) throw new PlaybackFailed('engine', last)
-    await talk.clock.sleep(Math.min(PRELOAD_RETRY_MS, Math.max(1, talk.leftMs())), talk.call.signal)
+    // What the engine said is worth more than an answer that has no time to come.
+    if (talk.leftMs() < 2 * PRELOAD_RETRY_MS) break
+    await talk.clock.sleep(PRELOAD_RETRY_MS, talk.call.signal)
     url = first
     redirects = 0
   }

@@ -35,15 +35,17 @@ async function engine(answers: Readonly<Record<string, Answer | readonly Answer[
   })
   server.listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
   const http = openNodeHttp(systemClock)
   const start = makeStartPlayback(http.get, systemClock)
   return {
     asked,
     server,
+    port,
     stops: () => asked.filter((url) => url.includes('method=stop')).length,
     start: (change: Partial<PlaybackCall> = {}): Promise<Playback> =>
       start({
-        ...{ host: '127.0.0.1', port: (server.address() as AddressInfo).port, playerId: 'p' },
+        ...{ host: '127.0.0.1', port, playerId: 'p' },
         query: [['id', HASH]],
         startTimeoutMs: 20_000,
         signal: new AbortController().signal,
@@ -52,7 +54,7 @@ async function engine(answers: Readonly<Record<string, Answer | readonly Answer[
     async [Symbol.asyncDispose]() {
       http[Symbol.dispose]()
       server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      if (server.listening) await new Promise((resolve) => server.close(resolve))
     },
   }
 }
@@ -191,9 +193,8 @@ describe('a playback', () => {
 
   test('that cannot begin because nobody listens is the fault of the engine', async () => {
     await using at = await engine({})
-    const port = (at.server.address() as AddressInfo).port
-    at.server.close()
-    await expect(at.start({ port })).rejects.toMatchObject({ fault: 'engine' })
+    await new Promise((resolve) => at.server.close(resolve))
+    await expect(at.start({ port: at.port })).rejects.toMatchObject({ fault: 'engine' })
   })
 
   test('is stopped when its start is aborted, and says that it was', async () => {
