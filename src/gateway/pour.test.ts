@@ -15,11 +15,12 @@ function world(change: Partial<Source> = {}) {
   let isUsable = true
   const source: Source = {
     ...{ name: '0', endpoint: undefined, reservationId: 'r', infohash: undefined },
-    ...{ body, lost: lost.signal },
+    ...{ fleet: undefined, body, lost: lost.signal },
     mayRead: () => true,
     assertHeld: async () => {},
     noteBytes: () => {},
     stat: async () => undefined,
+    tell: () => {},
     [Symbol.asyncDispose]: async () => {},
     ...change,
   }
