@@ -43,7 +43,13 @@ function world(answers: readonly EngineSourceAnswer[], change: Partial<FindParts
     { content: { kind: 'id', hash: 'a'.repeat(40) }, parameters: [] },
   )
   const abort = new AbortController()
-  const quest = { avoid: [id('f')], instead: '', onClaim: () => {}, signal: abort.signal }
+  const quest = {
+    avoid: [id('f')],
+    instead: '',
+    elsewhere: false,
+    onClaim: () => {},
+    signal: abort.signal,
+  }
   return { clock, calls, abort, find: () => find(quest) }
 }
 
