@@ -7,77 +7,29 @@ import { listen } from './api/listener.ts'
 import { rememberReads } from './api/remembered-reads.ts'
 import { openBackend } from './backend.ts'
 import type { LookOptions, RunOptions } from './cli/run-options.ts'
-import { makeController } from './control/controller.ts'
-import { makeFleets } from './control/fleets.ts'
-import { makeMismatches } from './control/mismatches.ts'
-import type { Peers } from './control/peers.ts'
 import { preview } from './control/preview.ts'
-import { makeReplicas } from './control/replicas.ts'
-import { makeSettings } from './control/settings.ts'
-import { makeSpecsFollower } from './control/specs.ts'
 import { startWatch } from './control/watch.ts'
-import { connectDocker } from './docker/dockerode.ts'
-import type { DockerError } from './docker/errors.ts'
-import { createProbe } from './engine/client.ts'
+import { openControllers, openOnlooker } from './controllers.ts'
 import { makeStartPlayback } from './engine/playback.ts'
 import { engineTemplate } from './engine/template.ts'
 import { openGateway } from './gateway/open-gateway.ts'
-import { DEFAULT_GATEWAY } from './gateway/settings.ts'
+import { refuseStreams } from './gateway/refuse-streams.ts'
+import { relayUrl } from './gateway/relay-url.ts'
 import { openNodeHttp } from './net/node-http.ts'
 import { openRedis } from './redis/data-server.ts'
+import { openSenses } from './senses.ts'
 import { loadSpecs } from './spec/load.ts'
 import { openEmbeddedStore, STORE_FILE } from './store/embedded/open.ts'
 import { openRedisStore } from './store/redis/store.ts'
-import { meterDocker } from './telemetry/docker-meter.ts'
 import type { Logger } from './telemetry/log.ts'
 import { makeMetrics } from './telemetry/metrics.ts'
 import { makeRecorder } from './telemetry/recorder.ts'
 import { type Clock, systemClock } from './time/clock.ts'
-import { createReadControl } from './vpn/control.ts'
-import { createRestartVpn } from './vpn/restart-vpn.ts'
-import { readSmallFile } from './vpn/small-file.ts'
 
-/** Limit of one Docker call, ms. */
-const DOCKER_TIMEOUT_MS = 15_000
-/**
- * Replicas find out within this time that a Redis which is back has forgotten, and tell it what ruled, ms: 1 s until they
- * are connected, 1 s until they look, and as much again on a busy machine.
- */
-const YOUNG_STORE_MS = 4_000
 /** How long `plan` waits for Redis, ms. */
 const CONNECT_MS = 5_000
 /** How long `plan` lets probes and control servers answer before it looks, ms. */
 const LOOK_MS = 2_000
-
-function openSenses(
-  options: LookOptions,
-  clock: Clock,
-  onEventsBroken?: (error: DockerError) => void,
-) {
-  const docker = connectDocker({
-    url: options.dockerHost,
-    env: options.dockerEnv,
-    home: options.dockerEnv.HOME ?? '/',
-    clock,
-    timeoutMs: DOCKER_TIMEOUT_MS,
-    onEventsBroken,
-  })
-  const http = openNodeHttp(clock)
-  return {
-    docker,
-    probe: createProbe(http.get, clock),
-    startPlayback: makeStartPlayback(http.get, clock),
-    readControl: createReadControl({ http: http.get, readFile: readSmallFile, clock }),
-    restartVpn: createRestartVpn({ http, readFile: readSmallFile, clock }),
-    clock,
-    random: Math.random,
-    instance: options.instance,
-    [Symbol.dispose]() {
-      http[Symbol.dispose]()
-      docker[Symbol.dispose]()
-    },
-  }
-}
 
 /** What runs for as long as the process does, and how all of it is told to end. */
 interface Running {
@@ -99,24 +51,6 @@ async function untilOver({ jobs, interrupted, fault }: Running): Promise<void> {
   }
 }
 
-/** Waits no longer than the signal says; what is waited for goes on. */
-async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = () => aborted.reject(signal.reason)
-  signal.addEventListener('abort', onAbort)
-  if (signal.aborted) onAbort()
-  try {
-    await Promise.race([work, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-/** Short enough to read in a log line, unique enough to find one pass in a day's log. */
-function newReconcileId(): string {
-  return randomUUID().slice(0, 8)
-}
-
 /**
  * The long-running process: everything is started here, in this order, and ends in the reverse one, but for leases,
  * which are given back first. Engines run on. Resolves with the exit code when the signal says so.
@@ -133,93 +67,44 @@ export async function runServer(
   }: { readonly log: Logger; readonly signal: AbortSignal; readonly version: string },
 ): Promise<number> {
   const clock = systemClock
+  const { roles, instance, hostname } = options
   const metrics = makeMetrics({ version, ofProcess: true })
   await using backend = await openBackend(options, { clock, log })
-  const { mode, store, leases, holder } = backend
+  const { store, holder } = backend
   await using recorder = makeRecorder({ store, log, clock, onRecord: metrics.countEvent })
   const { record } = recorder
-  using senses = openSenses(options, clock, (error) => {
-    log.debug({ err: error }, 'event stream broke, reconnecting')
-    // The daemon may be gone: a pass finds out, and says so, at once.
-    fleets.wakeAll()
-  })
-  const mismatches = makeMismatches({
-    clock,
-    ruling: () => fleets.ruling(),
-    onChange: () => fleets.reconsider(),
-  })
-  const settings = makeSettings({
-    ...{ log, warnings: backend.warnings },
-    onChange: () => fleets.reconsider(),
-  })
-  const replicas = makeReplicas({
-    ...{ store, clock, log, holder, startedAt: clock.now() },
-    declares: () => specs.declares(),
-    leads: () => fleets.leads(),
-    dockerAgoMs: () => fleets.dockerAgoMs(),
-    onChange() {
-      fleets.wakeAll()
-      void specs.again().catch(() => {})
-    },
-    onAway: () => fleets.wakeAll(),
-    lease: backend.lease,
-    onGlance(glance) {
-      mismatches.look(glance)
-      settings.look(glance)
-    },
-  })
-  const peers: Peers = {
-    hasOthers: () => replicas.others().length > 0,
-    seeDocker: replicas.seeDocker,
-    largestEpoch: replicas.largestEpoch,
-    conditions: (fleet) => [...mismatches.conditions(fleet), ...settings.conditions()],
-    refresh: (aborted) => untilAborted(specs.again(), aborted),
-    patience: backend.patience,
-  }
-  await using fleets = makeFleets({
-    ...senses,
-    docker: meterDocker(senses.docker, metrics.countCall),
-    ...{ store, leases, record, log, newReconcileId, holder, peers },
-    onPass: metrics.countPass,
-    patienceMs: 2 * DOCKER_TIMEOUT_MS,
-  })
-  const specs = makeSpecsFollower({
-    ...{ paths: options.specPaths, store, fleets, clock, record, log },
-    lookAround: replicas.lookAround,
-    patienceMs: mode === 'redis' ? YOUNG_STORE_MS : 0,
-  })
-  const { leaseTrouble } = backend
   const fault = new AbortController()
   const over = AbortSignal.any([signal, fault.signal])
-  const control = makeController({
-    ...{ mode, fleets, specs, replicas, leaseTrouble, clock },
-    closing: over,
-  })
+  const parts = { backend, clock, log, record, metrics, closing: over }
+  await using controllers = roles.has('controller')
+    ? await openControllers(options, parts)
+    : openOnlooker(parts)
+  const { control, docker } = controllers
   const reads = rememberReads(store, clock)
-  await using gateway = openGateway({
-    ...{ store, clock, log, holder, record, counts: metrics.streams },
-    settings: { ...DEFAULT_GATEWAY, drainMs: options.drainTimeoutMs },
-    startPlayback: senses.startPlayback,
-    relay: () => '',
-  })
+  using http = openNodeHttp(clock)
+  // Where the listener is is known when it listens; nobody is given an engine before.
+  let port = options.listen.port
+  await using gateway = roles.has('gateway')
+    ? openGateway({
+        ...{ store, clock, log, holder, record, counts: metrics.streams },
+        settings: options.gateway,
+        startPlayback: makeStartPlayback(http.get, clock),
+        relay: () => options.relayUrl ?? relayUrl(options.listen.host, port, hostname),
+      })
+    : undefined
   const api = makeApi({
     ...{ store, reads, metrics, recorder, control, clock, log, gateway },
+    isApi: roles.has('api'),
     closing: over,
   })
-  await using listener = await listen(api, options.listen, gateway.handle)
-  const { url } = listener
-  log.info({ url, holder, instance: options.instance, docker: senses.docker.address }, 'listening')
-  const controlling = [
-    ...[fleets.serve(over), specs.follow(over), fleets.followEvents(over), backend.watch(over)],
-    ...[reads.follow(over), fleets.askDocker(over)],
-    ...(mode === 'redis' ? [replicas.follow(over)] : []),
-  ]
+  await using listener = await listen(api, options.listen, gateway?.handle ?? refuseStreams)
+  port = listener.port
+  log.info({ url: listener.url, holder, instance, docker, roles: [...roles] }, 'listening')
+  const controlling = [...controllers.begin(over), backend.watch(over), reads.follow(over)]
   // While viewers are waited for others are told already that this one is no controller any more.
-  const leaving = Promise.all(controlling).then(async () => {
-    if (mode === 'redis') await replicas.leave()
-  })
-  const jobs = [...controlling, leaving, gateway.follow(over, fault.signal)]
-  await untilOver({ jobs, interrupted: signal, fault })
+  const leaving = Promise.all(controlling).then(() => controllers.leave())
+  const serving = gateway === undefined ? [] : [gateway.follow(over, fault.signal)]
+  await untilOver({ jobs: [...controlling, leaving, ...serving], interrupted: signal, fault })
   log.info('stopping: the engines run on')
   return 0
 }

@@ -26,6 +26,8 @@ export interface ApiParts {
   readonly metrics: Pick<Metrics, 'print'>
   readonly recorder: Recorder
   readonly control: Controller
+  /** Whether more is answered than how the process is. */
+  readonly isApi: boolean
   /** Undefined where this process serves no streams. */
   readonly gateway: Pick<Gateway, 'standing'> | undefined
   readonly clock: Clock
@@ -90,9 +92,11 @@ export function makeApi(parts: ApiParts): Hono {
     }),
   )
   app.route('/', makeHealth(parts))
-  app.route('/v1', makeReads({ ...parts, now }))
-  app.route('/v1', makeMutations({ ...parts, now }))
-  app.route('/v1', makeEvents(parts))
+  if (parts.isApi) {
+    app.route('/v1', makeReads({ ...parts, now }))
+    app.route('/v1', makeMutations({ ...parts, now }))
+    app.route('/v1', makeEvents(parts))
+  }
   mountFailures(app, log)
   return app
 }

@@ -1,20 +1,21 @@
 import { delimiter } from 'node:path'
 import type { Command, Option } from 'commander'
-import { printDuration } from '../spec/quantity.ts'
 import type { LogLevel } from '../telemetry/log-level.ts'
 import { flag } from './flag.ts'
+import type { GatewayFlags } from './gateway-flags.ts'
 import type { CommandContext } from './parts.ts'
 import { addRedisFlags, type LeaseFlags, type RedisFlags, redisUrlOf } from './redis-flags.ts'
 import {
-  DEFAULT_DRAIN_TIMEOUT_MS,
   DEFAULT_LISTEN,
   dockerEnvOf,
   type ListenAddress,
   type LookOptions,
-  parseDurationFlag,
   parseInstance,
   parseListen,
   parseLogLevel,
+  parseRoles,
+  ROLES,
+  type Role,
 } from './run-options.ts'
 import { makeServerClient, parseServerUrl, type ServerClient } from './server-client.ts'
 
@@ -31,9 +32,9 @@ export interface LookFlags extends RedisFlags {
   readonly logLevel: LogLevel
 }
 
-export interface RunFlags extends LookFlags, LeaseFlags {
+export interface RunFlags extends LookFlags, LeaseFlags, GatewayFlags {
+  readonly role: ReadonlySet<Role>
   readonly listen: ListenAddress
-  readonly drainTimeout: number
 }
 
 /** Adds the flags of commands that look at Docker and the data directory themselves. */
@@ -72,14 +73,14 @@ export function listenFlag(): Option {
     .default(DEFAULT_LISTEN, `${DEFAULT_LISTEN.host}:${DEFAULT_LISTEN.port}`)
 }
 
-/** How long a stop waits for viewers. */
-export function drainTimeoutFlag(): Option {
+/** What the process does. */
+export function roleFlag(): Option {
   return flag(
-    '--drain-timeout <duration>',
-    'when told to stop, how long viewers may go on who are there; a second signal ends at once',
+    '--role <roles>',
+    'what this process does, with commas; without controller it needs --redis',
   )
-    .argParser(parseDurationFlag)
-    .default(DEFAULT_DRAIN_TIMEOUT_MS, printDuration(DEFAULT_DRAIN_TIMEOUT_MS))
+    .argParser(parseRoles)
+    .default(new Set(ROLES), ROLES.join(','))
 }
 
 /** The paths that were given, on the line or in the variable. */

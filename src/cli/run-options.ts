@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import type { GatewaySettings } from '../gateway/settings.ts'
 import type { LeaseTiming } from '../lease/timing.ts'
 import { DURATION, parseDuration } from '../spec/quantity.ts'
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log-level.ts'
@@ -21,6 +22,10 @@ export interface RedisSettings {
   readonly timing: LeaseTiming
 }
 
+/** What a process may do: look after fleets, serve streams, answer the API. */
+export const ROLES = ['controller', 'gateway', 'api'] as const
+export type Role = (typeof ROLES)[number]
+
 /** What the long-running process needs to know, read once from flags and environment. */
 export interface RunOptions {
   /** Files and folders, as the user named them. */
@@ -34,8 +39,11 @@ export interface RunOptions {
   /** DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_CONTEXT, DOCKER_CONFIG; HOME is where contexts are kept. */
   readonly dockerEnv: Environment
   readonly listen: ListenAddress
-  /** How long viewers are let be when the process is told to stop. */
-  readonly drainTimeoutMs: number
+  /** One at least. */
+  readonly roles: ReadonlySet<Role>
+  readonly gateway: GatewaySettings
+  /** Where other gateways reach this one; undefined: as `listen` tells. */
+  readonly relayUrl: string | undefined
   /** Value of the `acefleet.instance` label: containers of another instance are not ours. */
   readonly instance: string
   readonly logLevel: LogLevel
@@ -43,12 +51,10 @@ export interface RunOptions {
 }
 
 /** What a single pass needs: `plan` and `doctor`. */
-export interface LookOptions extends Omit<RunOptions, 'listen' | 'drainTimeoutMs' | 'redis'> {
+export interface LookOptions
+  extends Omit<RunOptions, 'listen' | 'redis' | 'roles' | 'gateway' | 'relayUrl'> {
   readonly redis?: Pick<RedisSettings, 'url'> | undefined
 }
-
-/** With what else a stop takes, less than the 10 s after which `docker stop` kills. */
-export const DEFAULT_DRAIN_TIMEOUT_MS = 8_000
 
 export const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8000 }
 
@@ -76,6 +82,15 @@ export function parseListen(text: string): ListenAddress {
   const host = match[1] ?? match[2] ?? DEFAULT_LISTEN.host
   // `:8000` means every address, as in other tools; `8000` alone stays on the loopback.
   return { host: host === '' ? '0.0.0.0' : host, port }
+}
+
+/** Reads roles, with commas between them. */
+export function parseRoles(text: string): ReadonlySet<Role> {
+  const named = text.split(',').map((name) => name.trim())
+  const roles = ROLES.filter((role) => named.includes(role))
+  if (named.some((name) => !ROLES.some((role) => role === name)))
+    throw new InvalidArgumentError(`It must be one or more of ${ROLES.join(', ')}, with commas.`)
+  return new Set(roles)
 }
 
 /** Reads a value that fits a Docker label and reads well in a list. */

@@ -28,7 +28,7 @@ function bench() {
       return { incarnation, revision, replicas, epochs: new Map(Object.entries(world.epochs)) }
     },
   }
-  const process = (holder: string) => {
+  const process = (holder: string, isOnlooker = false) => {
     const heard: string[] = []
     const lines: string[] = []
     const own = {
@@ -38,7 +38,7 @@ function bench() {
     }
     const quit = new AbortController()
     const replicas = makeReplicas({
-      ...{ store, clock, holder, startedAt: 5 },
+      ...{ store, clock, holder, startedAt: 5, isOnlooker },
       log: makeLogger({
         ...{ level: 'info', pretty: false, colour: false, clock },
         to: { write: (line) => lines.push(JSON.parse(line).msg) },
@@ -69,6 +69,17 @@ describe('a process among replicas', () => {
     other.quit.abort()
     await clock.advance(6_100)
     expect(one.replicas.others()).toEqual([])
+  })
+
+  it('is no replica to the others when it can lead nothing, and still knows who leads', async () => {
+    const { clock, process } = bench()
+    const [one, onlooker] = [process('one:1'), process('onlooker:2', true)]
+    one.own.leads = { home: { epoch: epoch(7), leaseMs: 5_000 } }
+    await clock.advance(2_100)
+    expect(one.replicas.others()).toEqual([])
+    for (const { replicas } of [one, onlooker])
+      expect(replicas.views().map(({ holder }) => holder)).toEqual(['one:1'])
+    expect(onlooker.replicas.leadership('home')).toMatchObject({ holder: 'one:1', isSelf: false })
   })
 
   it('is told when anything that all go by has changed, and only then', async () => {

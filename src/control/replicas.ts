@@ -16,6 +16,8 @@ export interface ReplicasParts {
   readonly holder: string
   /** Unix ms. */
   readonly startedAt: number
+  /** Whether this process leads nothing, whatever happens: then it is no replica to the others. */
+  readonly isOnlooker?: boolean
   /** How this process keeps leases. */
   readonly lease: Replica['lease']
   readonly declares: () => Replica['declares']
@@ -41,7 +43,7 @@ export interface Replicas {
   trouble(): string | undefined
   /** The others that live, as far as was heard; while the store is away those that lived before. */
   others(): readonly Replica[]
-  /** Every replica, this one included, by name. */
+  /** Every replica, this one included if it is one, by name. */
   views(): readonly ReplicaView[]
   leadership(fleet: string): LeaderView | undefined
   /** Where the others' files declare a fleet: `specs/demo.yaml:3 of nas:1`. */
@@ -68,7 +70,7 @@ function gistOf({ incarnation, revision, replicas }: Glance): string {
 }
 
 export function makeReplicas(parts: ReplicasParts): Replicas {
-  const { store, clock, log, holder, startedAt, declares, leads } = parts
+  const { store, clock, log, holder, startedAt, declares, leads, isOnlooker = false } = parts
   const epochs = new Map<string, number>()
   let heard: Heard | undefined
   let gist = ''
@@ -96,11 +98,13 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
     ...{ holder, startedAt, declares: declares(), leads: leads() },
     dockerAgoMs: parts.dockerAgoMs(),
     lease: parts.lease,
+    ...(isOnlooker && { isOnlooker }),
   })
 
   async function announce(): Promise<Glance> {
     const at = clock.monotonic()
-    const glance = await store.announce(self())
+    const { replicas, ...told } = await store.announce(self())
+    const glance = { ...told, replicas: replicas.filter((each) => !each.isOnlooker) }
     hear(glance, at)
     return glance
   }
@@ -153,9 +157,9 @@ export function makeReplicas(parts: ReplicasParts): Replicas {
     trouble: () => away,
     others: () => othersAged().map(({ replica }) => replica),
     views() {
-      const own = view(self(), 0)
+      const own = isOnlooker ? [] : [view(self(), 0)]
       const others = othersAged().filter(({ agoMs }) => agoMs <= REPLICA_TTL_MS)
-      return [own, ...others.map(({ replica, agoMs }) => view(replica, agoMs))].sort((a, b) =>
+      return [...own, ...others.map(({ replica, agoMs }) => view(replica, agoMs))].sort((a, b) =>
         a.holder < b.holder ? -1 : 1,
       )
     },

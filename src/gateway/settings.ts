@@ -20,7 +20,7 @@ export interface GatewaySettings {
   readonly slowViewer: 'skip' | 'cut'
   /** A viewer whose connection takes nothing for so long, though there is something, is gone. */
   readonly stalledMs: number
-  /** How long viewers are let be when the gateway is told to stop. */
+  /** How long viewers are let be when the gateway is told to stop. With the rest, less than `docker stop` waits: 10 s. */
   readonly drainMs: number
 }
 

@@ -172,6 +172,7 @@ const replicaSchema = z.looseObject({
     .looseObject({ servers: z.string(), count: z.number(), ttlMs: z.number(), renewMs: z.number() })
     .nullable()
     .default(null),
+  isOnlooker: z.boolean().optional(),
 })
 
 /** Reads one stored mark. */

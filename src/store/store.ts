@@ -148,6 +148,8 @@ export interface Replica {
   readonly dockerAgoMs: number | null
   /** How it keeps leases; null where it does not say. */
   readonly lease: LeaseSettings | null
+  /** It can lead nothing: it serves streams, or reads. */
+  readonly isOnlooker?: boolean | undefined
 }
 
 /** What a process learns of the others once a second. */

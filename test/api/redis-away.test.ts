@@ -40,7 +40,18 @@ async function startReplica() {
   const control = makeControl({ mode: 'redis' })
   const closing = new AbortController().signal
   const gateway = undefined
-  const app = makeApi({ gateway, store, reads, metrics, recorder, control, clock, log, closing })
+  const app = makeApi({
+    isApi: true,
+    gateway,
+    store,
+    reads,
+    metrics,
+    recorder,
+    control,
+    clock,
+    log,
+    closing,
+  })
   return { store, app }
 }
 

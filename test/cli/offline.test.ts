@@ -85,7 +85,17 @@ describe('wrong calls', { timeout: PROCESS_MS }, () => {
     [['run', '--spec', 'x', '--listen', 'nowhere'], 'It must be HOST:PORT'],
     [['run', '--spec', 'x', '--listen', '127.0.0.1:70000'], 'It must be HOST:PORT'],
     [['run', '--spec', 'x', '--log-level', 'loud'], 'It must be trace, debug, info'],
-    [['run', '--spec', 'x', '--role', 'api'], 'comes with a later version'],
+    [
+      ['run', '--spec', 'x', '--role', 'api'],
+      'without "controller" needs --redis (ACEFLEET_REDIS)',
+    ],
+    [['run', '--role', 'gateway'], 'without "controller" needs --redis (ACEFLEET_REDIS)'],
+    [['run', '--role', 'gateway,panel'], 'one or more of controller, gateway, api, with commas'],
+    [['run', '--role', ''], 'one or more of controller, gateway, api, with commas'],
+    [['run', '--spec', 'x', '--slow-viewer', 'wait'], 'Allowed choices are skip, cut'],
+    [['run', '--spec', 'x', '--stop-grace', '0s'], 'It must be a duration above 0'],
+    [['run', '--spec', 'x', '--relay-url', 'nas:8000'], '--relay-url (ACEFLEET_RELAY_URL) must be'],
+    [['run', '--spec', 'x', '--relay-url', 'http://u:p@nas'], 'without credentials'],
     [['run', '--spec', 'x', '--redis', 'http://h'], '--redis (ACEFLEET_REDIS): this is no address'],
     [
       ['run', '--spec', 'x', '--lease-redis', 'redis://h'],

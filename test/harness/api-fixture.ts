@@ -144,6 +144,7 @@ export async function makeApiFixture(): Promise<ApiFixture> {
   const app = makeApi({
     ...{ store, reads, metrics, recorder, control, clock, log },
     gateway: undefined,
+    isApi: true,
     closing: closing.signal,
   })
 
