@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseListen, type RunOptions } from '../../src/cli/run-options.ts'
 import { DockerUnreachable } from '../../src/docker/errors.ts'
+import { DEFAULT_GATEWAY } from '../../src/gateway/settings.ts'
 import { DataDirHeld } from '../../src/store/errors.ts'
 import { cliHere } from './in-process.ts'
 import { cli } from './run-cli.ts'
@@ -271,13 +272,30 @@ describe('run', () => {
         dataDir: 'd',
         instance: 'x',
         listen: { host: '::1', port: 9 },
-        drainTimeoutMs: 8_000,
+        roles: new Set(['controller', 'gateway', 'api']),
+        gateway: DEFAULT_GATEWAY,
+        relayUrl: undefined,
         logLevel: 'info',
         hostname: 'box',
       }),
     ])
     expect(seen[0]?.dockerEnv).toMatchObject({ DOCKER_HOST: 'tcp://h:2375', HOME: '/nonexistent' })
     expect(seen[0]?.dockerEnv).not.toHaveProperty('SECRET')
+  })
+
+  it('hands on how viewers are served, and by which roles', async () => {
+    const seen: RunOptions[] = []
+    const runServer = async (options: RunOptions) => seen.push(options)
+    const viewers = ['--stop-grace', '30s', '--drain-timeout', '1m', '--slow-viewer', 'cut']
+    const engines = ['--start-timeout', '90s', '--stall-timeout', '5s']
+    const run = ['run', '--redis', 'redis://h', '--relay-url', 'http://nas:8000/']
+    await cliHere([...run, ...viewers, ...engines, '--role', 'api, gateway'], { runServer })
+    const gateway = {
+      ...{ graceMs: 30_000, drainMs: 60_000, slowViewer: 'cut' },
+      ...{ startTimeoutMs: 90_000, silenceMs: 5_000 },
+    }
+    expect(seen).toMatchObject([{ specPaths: [], relayUrl: 'http://nas:8000', gateway }])
+    expect(seen[0]?.roles).toEqual(new Set(['gateway', 'api']))
   })
 
   it('exits 1 with the message alone when it cannot begin', async () => {
