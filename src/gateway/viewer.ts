@@ -9,6 +9,8 @@ export type ViewerEnd = 'left' | 'ended' | 'lagged' | 'stalled'
 
 /** What is handed to a connection before it has taken what it has: the rest stays in the shared ring, bytes. */
 const IN_FLIGHT_BYTES = 256 * 1024
+/** Looks come once a second; of one that comes later than this, the rest was a pause, ms. */
+const LATEST_LOOK_MS = 2_000
 
 /** Whom a viewer tells of its bytes. */
 export interface ViewerBytes {
@@ -30,9 +32,10 @@ export class Viewer {
   readonly #bytes: ViewerBytes
   readonly #end = Promise.withResolvers<ViewerEnd>()
   #isOver = false
-  /** Bytes that the kernel had taken when progress was last looked for, and when there was some. */
+  /** Bytes that the kernel had taken when progress was last looked for, when that was, and for how long there was none. */
   #taken = 0
-  #progressAt: number
+  #lookedAt: number
+  #stuckMs = 0
   #skippedBytes = 0
 
   constructor(
@@ -48,7 +51,7 @@ export class Viewer {
     this.#settings = settings
     this.#clock = clock
     this.#bytes = bytes
-    this.#progressAt = clock.monotonic()
+    this.#lookedAt = clock.monotonic()
     this.ended = this.#end.promise
     res.on('drain', () => this.pump())
     res.once('close', () => this.#finish('left'))
@@ -92,10 +95,12 @@ export class Viewer {
     const { socket, writableLength } = this.#res
     const taken = (socket?.bytesWritten ?? 0) - (socket?.writableLength ?? 0)
     const now = this.#clock.monotonic()
-    if (taken !== this.#taken || writableLength === 0) {
-      this.#taken = taken
-      this.#progressAt = now
-    } else if (now - this.#progressAt >= this.#settings.stalledMs) this.#cut('stalled')
+    // While this process stood still nobody could take anything.
+    const passedMs = Math.min(now - this.#lookedAt, LATEST_LOOK_MS)
+    this.#lookedAt = now
+    this.#stuckMs = taken !== this.#taken || writableLength === 0 ? 0 : this.#stuckMs + passedMs
+    this.#taken = taken
+    if (this.#stuckMs >= this.#settings.stalledMs) this.#cut('stalled')
   }
 
   /** Ends it in good order. */
