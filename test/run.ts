@@ -7,7 +7,7 @@ import { counts, type VitestReport } from './count.ts'
 const reportFile = '.acefleet/test/report.json'
 
 await runCommand(async () => {
-  await setUp({ compose: true, redis: true, openssl: true, tcpdump: true })
+  await setUp({ compose: true, redis: true, openssl: true, tcpdump: true, ffmpeg: true })
   mkdirSync('.acefleet/test', { recursive: true })
   rmSync(reportFile, { force: true })
   const options = ['--config=test/vitest.config.ts', '--reporter=default', '--reporter=json']

@@ -1,6 +1,7 @@
 import type Docker from 'dockerode'
 import { ensureCompose } from './compose.ts'
 import { ensureDocker } from './docker.ts'
+import { ensureFfmpeg } from './ffmpeg.ts'
 import { ensureOpenssl } from './openssl.ts'
 import { ensureRedis } from './redis.ts'
 import { findSeat } from './seat.ts'
@@ -15,6 +16,8 @@ export interface SetUpOptions {
   readonly openssl?: boolean | undefined
   /** Also the program tcpdump. */
   readonly tcpdump?: boolean | undefined
+  /** Also the programs ffmpeg and ffprobe. */
+  readonly ffmpeg?: boolean | undefined
 }
 
 /** Where a daemon that set-up itself started writes its log. */
@@ -33,6 +36,7 @@ export async function setUp(options: SetUpOptions = {}): Promise<Docker> {
   if (options.redis === true) ensureRedis(say)
   if (options.openssl === true) ensureOpenssl(say)
   if (options.tcpdump === true) ensureTcpdump(say)
+  if (options.ffmpeg === true) ensureFfmpeg(say)
   return seat.client
 }
 
