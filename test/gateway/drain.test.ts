@@ -62,7 +62,6 @@ test('what others read from a gateway that stops is theirs at once, and its own 
   for (const viewer of [atOwner, atOther]) {
     await moreStamps(viewer)
     expect(viewer.report()).toMatchObject({ problems: [] })
-    expect(viewer.report().jumps.length).toBeLessThanOrEqual(1)
   }
   expect(await rig.store.sessions('home', Date.now())).toHaveLength(1)
   atOwner.response.destroy()
