@@ -39,11 +39,12 @@ const playingSchema = z.object({
   relay: z.string(),
 })
 
-/** The session that plays a content, if one lives. To be asked behind {@link lapse}. */
+/** The session that plays a content, if one lives; of one that moves, the new one. To be asked behind {@link lapse}. */
 export function findPlaying(sql: Sql, fleet: string, content: string): PlayingSession | undefined {
   const row = sql.get(
     `SELECT id, container_id AS containerId, holder, relay FROM reservation
-     WHERE fleet = ? AND content = ? AND state <> 'lapsed' ORDER BY id LIMIT 1`,
+     WHERE fleet = ? AND content = ? AND state <> 'lapsed'
+     ORDER BY state = 'pending' DESC, id LIMIT 1`,
     fleet,
     content,
   )

@@ -229,6 +229,26 @@ function describeContents(open: OpenStore): void {
     expect(await claim(bench, 't', { content: 'id:s' })).toEqual(first)
   })
 
+  it.each([
+    ['r', 's'],
+    ['s', 'r'],
+  ])('knows the infohash of a session that moves, from %s to %s', async (old, next) => {
+    await using bench = await withEngines(open, ...engines)()
+    const { store } = bench
+    await claim(bench, old, { content: 'id:x' })
+    await store.identify(FLEET, old, 'id:x', 'infohash:f')
+    const renew = async () => {
+      const nowMs = bench.now()
+      const expiresAt = nowMs + RESERVATION_TTL_MS
+      const renewal = session(old, { content: 'infohash:f', state: 'active', expiresAt })
+      expect(await store.reserve(FLEET, renewal, 1, nowMs)).toBe('reserved')
+    }
+    await renew()
+    await claim(bench, next, { content: 'id:x', instead: old, avoid: [a] })
+    await renew()
+    expect(await store.identify(FLEET, next, 'id:x', 'infohash:f')).toEqual({ kind: 'only' })
+  })
+
   it('lets a session move: the new one plays the content from then on, and the old one lives until it is given back', async () => {
     await using bench = await withEngines(open, ...engines)()
     const { store } = bench
