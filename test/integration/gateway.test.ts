@@ -77,6 +77,12 @@ async function endedEarly(): Promise<number> {
   return (await rig.events()).filter(({ message }) => message.includes('drain timeout')).length
 }
 
+/** How often a stream had no source. */
+async function interruptions(): Promise<number> {
+  const events = (await rig.events()).filter(({ reason }) => reason === 'StreamInterrupted')
+  return events.reduce((sum, { count }) => sum + count, 0)
+}
+
 describe('one URL before the fleet', () => {
   test('plays contents on engines of their own, and a second viewer makes no second session (I3)', async () => {
     const watched = async (word: string) => ({ word, watcher: await watchContent(rig.url(), word) })
@@ -120,10 +126,12 @@ describe('viewers stay connected, with every jump announced, while', () => {
 
   test('an engine is drained, which ends as soon as its stream has moved (I5)', async () => {
     const before = await playerOf('one')
+    const gaps = await interruptions()
     expect((await rig.post(`/v1/engines/${before.name}/drain`)).status).toBe(202)
     await movedFrom('one', before)
     await gone(before)
     await allGoOn()
+    expect(await interruptions()).toBe(gaps)
     await rig.converged(4)
   })
 
@@ -151,22 +159,26 @@ describe('viewers stay connected, with every jump announced, while', () => {
 
   test('a VPN node is drained (I5)', async () => {
     const before = await playerOf('one')
+    const gaps = await interruptions()
     expect((await rig.post(`/v1/vpns/${before.vpn}/drain`)).status).toBe(202)
     await rig.until('nothing is left there', async () => {
       return (await rig.engines()).every(({ vpn }) => vpn !== before.vpn)
     })
     await allGoOn()
+    expect(await interruptions()).toBe(gaps)
     await rig.post(`/v1/vpns/${before.vpn}/uncordon`)
   })
 
   test('all engines are replaced by others, and then are made fewer (I5)', async () => {
     const before = await rig.engines()
+    const gaps = await interruptions()
     await rig.edit(spec(4, { env: { ROLLED: 'yes' } }))
     for (const engine of before) await gone(engine)
     await allGoOn()
     await rig.edit(spec(3, { env: { ROLLED: 'yes' } }))
     await rig.converged(3)
     await allGoOn()
+    expect(await interruptions()).toBe(gaps)
   })
 
   test('no drain had to wait for its timeout, and no promise was broken (I1, I2, I10, I11)', async () => {
