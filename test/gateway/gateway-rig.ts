@@ -34,6 +34,8 @@ export interface RunningGateway extends AsyncDisposable {
   readonly viewers: ViewerNews[]
   /** Tells it to stop, as a signal to its process does; resolves when its viewers have left or been ended. */
   stop(): Promise<void>
+  /** Cuts it off from the store alone, or lets it through again. */
+  setStore(isAway: boolean): void
   /** Nothing gets through to it any more, nor back, as if its machine had been unplugged; it does not know. */
   vanish(): void
 }
@@ -108,6 +110,9 @@ async function startGateway(
       over.abort()
       await followed
     },
+    setStore(isAway) {
+      away.isAway = isAway
+    },
     vanish() {
       away.isAway = true
       disconnect()
@@ -164,6 +169,7 @@ export async function makeGatewayRig(options: GatewayRigOptions = {}): Promise<G
   return {
     ...{ gateway: first.gateway, url: first.url, news: first.news, viewers: first.viewers },
     stop: first.stop,
+    setStore: first.setStore,
     ...{ store, engines, publish, idOf, start: (holder) => startOn(owned, start(holder)) },
     async sessionsOn(engine) {
       const all = await store.sessions(FLEET, clock.now())
