@@ -4,7 +4,7 @@ import { infohashOfId } from '../standins/engine/traits.ts'
 import { type Watcher, watchStream } from './watch-stream.ts'
 
 /** 40 hex digits for a content, from a word. */
-export function contentOf(word: string): string {
+function contentOf(word: string): string {
   return Buffer.from(word).toString('hex').padEnd(40, '0').slice(0, 40)
 }
 
