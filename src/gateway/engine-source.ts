@@ -5,6 +5,7 @@ import { PlaybackFailed } from '../engine/playback-failed.ts'
 import { startStopwatch } from '../lease/stopwatch.ts'
 import type { PlayingSession } from '../store/claim.ts'
 import { StoreUnavailable } from '../store/errors.ts'
+import type { SessionFigures } from '../store/session-figures.ts'
 import { RESERVATION_TTL_MS, type Store } from '../store/store.ts'
 import { type Content, contentKey } from '../streams/content.ts'
 import { keepTenancy, type Tenancy } from '../streams/tenancy.ts'
@@ -25,6 +26,8 @@ export interface EngineSourceParts {
   readonly relay: () => string
   readonly startTimeoutMs: number
   readonly news: Pick<GatewayNews, 'onClaim' | 'onStartFailed'>
+  /** Of the session that looks for a source. */
+  readonly figures: () => SessionFigures
 }
 
 export interface EngineSourceCall {
@@ -85,7 +88,7 @@ function refused(reason: ReturnType<typeof refusedFor>, room: Room, fleet: strin
 }
 
 async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<Claimed> {
-  const { store, clock, log, holder, news } = parts
+  const { store, clock, log, holder, news, figures } = parts
   const relay = parts.relay()
   const { fleet, content, instead } = call
   try {
@@ -107,7 +110,11 @@ async function claim(parts: EngineSourceParts, call: EngineSourceCall): Promise<
         const on = { fleet, slot: endpoint.slot, vpn: endpoint.vpn, content: wanted.content }
         log.info({ ...on, ...load, session: wanted.id }, 'claimed an engine for a stream')
         call.onClaim(wanted.id)
-        const place = keepTenancy({ store, clock, log, fleet }, { ...wanted, endpoint }, asked)
+        const place = keepTenancy(
+          { store, clock, log, fleet, figures },
+          { ...wanted, endpoint },
+          asked,
+        )
         return { kind: 'place', place, id: wanted.id }
       }
       case 'playing': {
@@ -157,7 +164,7 @@ function makeSource(fleet: string, place: Tenancy, playback: Playback, id: strin
     mayRead: () => place.mayRead(),
     assertHeld: () => place.assertHeld(),
     noteBytes: () => place.noteBytes(),
-    tell: (told) => place.tell(told),
+    noteStat: (stat) => place.noteStat(stat),
     stat: (signal) => playback.stat(signal),
     async [Symbol.asyncDispose]() {
       await endPlayback(playback, place.lost.aborted)

@@ -84,12 +84,12 @@ export function makeGateway(parts: GatewayParts): Gateway {
     log,
     settings,
     traffic,
-    makeFind: (wanted) =>
+    makeFind: (wanted, figures) =>
       makeFindSource(
         {
           ...{ clock, holder, fleets: parts.fleets },
           openRelay: (by, signal) => openRelaySource(relays, by, signal),
-          openEngine: (call) => openEngineSource(engines, call),
+          openEngine: (call) => openEngineSource({ ...engines, figures }, call),
           isOurs: (id) => sessions.holds(id),
           patienceMs: OWNER_PATIENCE_MS,
         },

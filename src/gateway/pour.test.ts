@@ -20,7 +20,7 @@ function world(change: Partial<Source> = {}) {
     assertHeld: async () => {},
     noteBytes: () => {},
     stat: async () => undefined,
-    tell: () => {},
+    noteStat: () => {},
     [Symbol.asyncDispose]: async () => {},
     ...change,
   }

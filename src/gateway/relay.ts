@@ -104,7 +104,7 @@ export async function openRelaySource(
     mayRead: () => true,
     assertHeld: async () => {},
     noteBytes: () => {},
-    tell: () => {},
+    noteStat: () => {},
     stat: async () => undefined,
     [Symbol.asyncDispose]: async () => void body.destroy(),
   }

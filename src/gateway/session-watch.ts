@@ -1,11 +1,11 @@
 import type { EngineStat } from '../engine/playback.ts'
-import type { SessionFigures } from '../store/session-figures.ts'
 import type { SessionStat } from '../store/session-stat.ts'
 import type { Clock } from '../time/clock.ts'
-import type { Sessions, SessionView } from './sessions.ts'
+import { amount } from './session-figures.ts'
+import type { Sessions } from './sessions.ts'
 import type { Source } from './source.ts'
 
-/** Sees to it that the store learns how the sessions of this gateway do. */
+/** Sees to it that the store learns what engines say of the sessions of this gateway. */
 export interface SessionWatch {
   /** Looks once a second until aborted. */
   follow(signal: AbortSignal): Promise<void>
@@ -27,24 +27,12 @@ interface Asked {
   answeredAt: number
 }
 
-/** An amount that can be written: engines say -1 for what they do not know. */
-const amount = (value: number) => (Number.isFinite(value) ? Math.max(0, value) : 0)
-
+/** Engines say -1 for what they do not know. */
 function sessionStat({ peers, speedDown, speedUp }: EngineStat): SessionStat {
   return {
     peers: amount(peers),
     downBytesPerS: amount(speedDown * KB),
     upBytesPerS: amount(speedUp * KB),
-  }
-}
-
-function sessionFigures({ session, viewers, startedAt }: SessionView, now: number): SessionFigures {
-  const { buffer, bitrate } = session.feed
-  const isEmpty = buffer.start === buffer.end
-  return {
-    ...{ viewers, startedAt, skippedBytes: session.skippedBytes },
-    ...(bitrate !== undefined && { bitsPerS: Math.round(amount(bitrate)) }),
-    bufferedMs: isEmpty ? 0 : Math.round(amount(now - buffer.arrivedAt(buffer.start))),
   }
 }
 
@@ -75,14 +63,13 @@ export function makeSessionWatch(sessions: Pick<Sessions, 'list'>, clock: Clock)
 
   function look(signal: AbortSignal): void {
     const now = clock.monotonic()
-    for (const view of sessions.list()) {
-      const { source } = view.session
+    for (const { session } of sessions.list()) {
+      const { source } = session
       if (source?.endpoint === undefined) continue
       const asked = askedOf(source)
       if (!asked.isAsking && now - asked.askedAt >= ASK_MS)
         void ask(source, asked, signal).catch(() => {})
-      const stat = now - asked.answeredAt < STALE_MS ? asked.stat : undefined
-      source.tell({ stat, figures: sessionFigures(view, now) })
+      source.noteStat(now - asked.answeredAt < STALE_MS ? asked.stat : undefined)
     }
   }
 

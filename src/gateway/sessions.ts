@@ -1,3 +1,4 @@
+import type { SessionFigures } from '../store/session-figures.ts'
 import { contentKey, type Wanted } from '../streams/content.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
@@ -6,6 +7,7 @@ import type { Cursor } from './fanout/cursor.ts'
 import { PlayedHere } from './find-source.ts'
 import { StreamRefused } from './refusal.ts'
 import { type FindSource, Session, type SessionNews } from './session.ts'
+import { sessionFigures } from './session-figures.ts'
 import type { GatewaySettings } from './settings.ts'
 import type { Source } from './source.ts'
 import type { Traffic } from './traffic.ts'
@@ -15,7 +17,8 @@ export interface SessionsParts {
   readonly log: Logger
   readonly settings: GatewaySettings
   readonly traffic: Pick<Traffic, 'count'>
-  readonly makeFind: (wanted: Wanted) => FindSource
+  /** `figures` are those of the session that looks for a source. */
+  readonly makeFind: (wanted: Wanted, figures: () => SessionFigures) => FindSource
   readonly isLeaving: (source: Source) => boolean
   readonly onNews: (key: string, news: SessionNews) => void
 }
@@ -99,7 +102,7 @@ export function makeSessions(parts: SessionsParts): Sessions {
   function open(key: string, wanted: Wanted): Room {
     const session = new Session({
       content: wanted.content,
-      find: makeFind(wanted),
+      find: makeFind(wanted, () => sessionFigures(room, clock.monotonic())),
       isLeaving,
       settings,
       clock,

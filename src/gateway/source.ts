@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { EngineStat } from '../engine/playback.ts'
+import type { SessionStat } from '../store/session-stat.ts'
 import type { Endpoint } from '../store/store.ts'
-import type { Told } from '../streams/tenancy.ts'
 
 /** Where a session's bytes come from for a while: an engine of its own, or the gateway that has one. */
 export interface Source extends AsyncDisposable {
@@ -25,8 +25,8 @@ export interface Source extends AsyncDisposable {
   assertHeld(): Promise<void>
   /** Bytes have come. */
   noteBytes(): void
-  /** What the store is to be told of the session from now on. A relay tells nothing. */
-  tell(told: Told): void
+  /** What its engine says of the session, for the store to be told. A relay tells nothing. */
+  noteStat(stat: SessionStat | undefined): void
   /** What the engine says; undefined for a relay, and where it does not say. */
   stat(signal: AbortSignal): Promise<EngineStat | undefined>
 }

@@ -55,7 +55,10 @@ function world(takesMs = 10) {
     to: globalThis.process.stderr,
   }
   const tenancy = keepTenancy(
-    { store, clock, log: makeLogger({ ...quiet, level: 'error' }), fleet: 'home' },
+    {
+      ...{ store, clock, log: makeLogger({ ...quiet, level: 'error' }), fleet: 'home' },
+      figures: () => ({ viewers: 2, startedAt: 1, bufferedMs: clock.monotonic(), skippedBytes: 0 }),
+    },
     { id: 's', content: 'id:a', holder: 'g', relay: '', endpoint: endpoint(1 as Epoch) },
     startStopwatch(clock),
   )
@@ -95,6 +98,21 @@ describe('a place on an engine', () => {
       ({ expiresAt }, n) => expiresAt - (reserved[n - 1]?.expiresAt ?? 0),
     )
     expect(lifetimes.slice(1).every((ms) => ms <= RESERVATION_TTL_MS / 3 + 20)).toBe(true)
+  })
+
+  test('tells with each renewal how the session does then, from the first one on', async () => {
+    const { world: time, tenancy, reserved } = world()
+    await time.advance(5_500)
+    const stat = { peers: 7, downBytesPerS: 1, upBytesPerS: 1 }
+    tenancy.noteStat(stat)
+    await time.advance(5_000)
+    tenancy.noteStat(undefined)
+    await time.advance(5_000)
+    expect(reserved.map((each) => each.stat)).toEqual([undefined, stat, undefined])
+    const buffered = reserved.map(({ figures }) => figures?.bufferedMs ?? 0)
+    expect(buffered).toEqual(buffered.toSorted((a, b) => a - b))
+    expect(new Set(buffered).size).toBe(3)
+    expect(reserved[0]).toMatchObject({ state: 'pending', figures: { viewers: 2, startedAt: 1 } })
   })
 
   test('is asserted anew before a process that stood still past its deadline reads on (I3)', async () => {

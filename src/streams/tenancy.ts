@@ -1,6 +1,8 @@
 import { type Stopwatch, startStopwatch } from '../lease/stopwatch.ts'
 import type { Identified } from '../store/claim.ts'
 import { StoreUnavailable } from '../store/errors.ts'
+import type { SessionFigures } from '../store/session-figures.ts'
+import type { SessionStat } from '../store/session-stat.ts'
 import { type Endpoint, RESERVATION_TTL_MS, type Reservation, type Store } from '../store/store.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
@@ -16,10 +18,9 @@ export interface TenancyParts {
   readonly clock: Clock
   readonly log: Logger
   readonly fleet: string
+  /** What is told of the session with each renewal. */
+  readonly figures: () => SessionFigures
 }
-
-/** What is told of a session beside that it lives. */
-export type Told = Pick<Reservation, 'stat' | 'figures'>
 
 /** A session's place on one engine, for as long as it is renewed. */
 export interface Tenancy extends AsyncDisposable {
@@ -39,8 +40,8 @@ export interface Tenancy extends AsyncDisposable {
   identify(infohash: string): Promise<Identified>
   /** Bytes have come just now; told with the next renewal. */
   noteBytes(): void
-  /** What is to be told of the session with the renewals from now on. */
-  tell(told: Told): void
+  /** What its engine says of the session; told with each renewal from now on. */
+  noteStat(stat: SessionStat | undefined): void
 }
 
 /** Three renewals in a lifetime, so that two may fail, ms. */
@@ -58,14 +59,14 @@ export function keepTenancy(
   },
   asked: Stopwatch,
 ): Tenancy {
-  const { store, clock, log, fleet } = parts
+  const { store, clock, log, fleet, figures } = parts
   const { endpoint, id, holder, relay } = claimed
   const { containerId, maxStreams } = endpoint
   const lost = new AbortController()
   let content = claimed.content
   let state: Reservation['state'] = 'pending'
   let lastBytesAt = 0
-  let told: Told = {}
+  let stat: SessionStat | undefined
   let renewed = asked
   /** Since the last answer was that the store is away, or that it does not know yet. */
   let blind: Stopwatch | undefined
@@ -109,7 +110,7 @@ export function keepTenancy(
       state,
       expiresAt,
       lastBytesAt,
-      ...told,
+      ...{ stat, figures: figures() },
     }
     try {
       const answer = await store.reserve(fleet, wanted, maxStreams, nowMs)
@@ -167,8 +168,8 @@ export function keepTenancy(
     noteBytes() {
       lastBytesAt = clock.now()
     },
-    tell(next) {
-      told = next
+    noteStat(next) {
+      stat = next
     },
     async [Symbol.asyncDispose]() {
       isOver = true

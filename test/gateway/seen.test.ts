@@ -27,6 +27,18 @@ test('what a session tells of itself and its engine is there for every reader of
   await until('they are gone', () => rig.gateway.standing().viewers === 0)
 })
 
+test('a session that waits for its first byte is told of as well', async () => {
+  await using rig = await makeGatewayRig({ engines: 1, traits: { preloadMs: 7_000 } })
+  const viewer = open(`${rig.url}/ace/getstream?id=${A}`)
+  const told = async () => (await rig.store.sessions('home', Date.now()))[0]
+  await until('it is told of', async () => (await told())?.figures !== undefined)
+  expect(await told()).toMatchObject({ state: 'pending', figures: { viewers: 1, bufferedMs: 0 } })
+  const playing = await viewer
+  await readBytes(playing, 100_000)
+  expect((await told())?.state).toBe('active')
+  playing.destroy()
+})
+
 test('an engine whose figures hang plays on, and its place is renewed', async () => {
   await using rig = await makeGatewayRig({ engines: 1, traits: { stat: 'hangs' } })
   const viewer = await open(`${rig.url}/ace/getstream?id=${A}`)

@@ -19,7 +19,7 @@ export function source(change: Partial<Source> = {}): Source {
     mayRead: () => true,
     assertHeld: async () => {},
     noteBytes: () => {},
-    tell: () => {},
+    noteStat: () => {},
     stat: async () => undefined,
     [Symbol.asyncDispose]: async () => {},
     ...change,
