@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
 import { checkStream } from '../harness/check-stream.ts'
 import { readBytes } from '../harness/engine-in-process.ts'
@@ -66,6 +67,27 @@ async function fetchBytes(url: string): Promise<Buffer> {
   const bytes = Buffer.from(await answer.arrayBuffer())
   expect(Number(answer.headers.get('content-length'))).toBe(bytes.length)
   return bytes
+}
+
+/** An engine whose contents are no transport streams. */
+async function engineOfMusic() {
+  const server = createServer((req, res) => {
+    const { port } = server.address() as AddressInfo
+    const playing = { playback_url: `http://127.0.0.1:${port}/content`, infohash: A, is_live: 1 }
+    if (!req.url?.startsWith('/content'))
+      return void res.end(JSON.stringify({ response: playing, error: null }))
+    const sending = setInterval(() => res.write(Buffer.alloc(20_000, 0x55)), 20)
+    res.once('close', () => clearInterval(sending))
+  })
+  server.listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
 }
 
 const listUrl = (rig: GatewayRig, query = `id=${A}`) => `${rig.url}/ace/manifest.m3u8?${query}`
@@ -170,6 +192,33 @@ describe('HLS through the gateway', () => {
     await fetchBytes(slashed.segments[0]?.url ?? '')
   })
 
+  test('comes from any gateway, from one engine session, each with a list of its own (I3)', async () => {
+    await using rig = await makeGatewayRig({ engines: 2, traits: burst })
+    const other = await rig.start('gateway-2')
+    const here = await readList(listUrl(rig))
+    const there = await readList(`${other.url}/ace/manifest.m3u8?id=${A}`)
+    expect(await rig.store.sessions('home', Date.now())).toHaveLength(1)
+    for (const { url } of there.segments)
+      expect(checkStream(await fetchBytes(url)).problems).toEqual([])
+    // What a player read here and asks for there is not mistaken for something else.
+    const strayed = new URL(new URL(here.segments[0]?.url ?? '').pathname, other.url).href
+    expect((await fetchText(strayed)).status).toBe(404)
+  })
+
+  test('counts forwards also over a session that begins anew', async () => {
+    await using rig = await makeGatewayRig({
+      ...{ engines: 1, traits: burst },
+      settings: { gapMs: 0, silenceMs: 3_000, deadMs: 0 },
+    })
+    const first = await readList(listUrl(rig))
+    await rig.engines[0]?.setTraits({ stallAfterBytes: 0 })
+    await until('the session has ended', () => rig.news.some(({ kind }) => kind === 'ended'))
+    await rig.engines[0]?.setTraits({ stallAfterBytes: null })
+    const next = await readList(listUrl(rig))
+    expect(next.segments[0]?.url).not.toBe(first.segments[0]?.url)
+    expect(next.sequence).toBeGreaterThan(first.sequence)
+  })
+
   test('is begun by clients of the JSON protocol as well', async () => {
     await using rig = await makeGatewayRig({ engines: 1, traits: burst })
     const begun = await fetchText(`${listUrl(rig)}&format=json`)
@@ -210,6 +259,18 @@ describe('HLS that cannot be', () => {
     const answer = await fetchText(listUrl(rig))
     expect([answer.status, answer.body]).toEqual([404, 'failed to load content\n'])
     expect(rig.viewers).toMatchObject([{ end: 'refused' }])
+  })
+
+  test('of what is no transport stream is a 406 that says where it is to be had', async () => {
+    await using rig = await makeGatewayRig({ engines: 1 })
+    await using engine = await engineOfMusic()
+    await rig.publish({ 0: { port: engine.port } })
+    const answer = await fetchText(listUrl(rig))
+    expect([answer.status, answer.headers.get('x-acefleet-reason')]).toEqual([406, 'format'])
+    expect(answer.body).toContain('/ace/getstream')
+    const viewer = await open(`${rig.url}/ace/getstream?id=${A}`)
+    expect([...(await readBytes(viewer, 100_000))].every((each) => each === 0x55)).toBe(true)
+    viewer.destroy()
   })
 
   test.each([

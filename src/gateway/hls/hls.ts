@@ -45,8 +45,13 @@ const POLL_MS = 100
 const SECOND_MS = 8_000
 /** Three times the longest segment: by then it is no stream to be cut. */
 const FIRST_MS = 30_000
-/** The first number is the time in units of 2 s, and segments last longer: a later session of the content never counts backwards. */
-const MS_PER_NUMBER = 2_000
+/**
+ * A session's first number is its beginning, in quarters of a second: it has fewer segments than
+ * those, though engines send half a minute at once, so that a later session of the content does not count backwards.
+ * Since 2025, so that 31 bits do until 2042.
+ */
+const MS_PER_NUMBER = 250
+const NUMBERED_FROM = Date.UTC(2025)
 
 export function makeHls(parts: HlsParts): Hls {
   const { sessions, settings, clock, log, traffic, onViewer } = parts
@@ -97,7 +102,7 @@ export function makeHls(parts: HlsParts): Hls {
   const tagOf = (session: Session) => startOf(session).toString(36)
 
   function textOf(session: Session, listed: readonly Segment[], folder: string): string {
-    const first = Math.floor(startOf(session) / MS_PER_NUMBER)
+    const first = Math.floor((startOf(session) - NUMBERED_FROM) / MS_PER_NUMBER)
     const { targetS = 0 } = session.feed.segments
     return playlistText(
       listed,
