@@ -74,6 +74,43 @@ async function openEmbedded(options: RunOptions, clock: Clock): Promise<Backend>
   }
 }
 
+/** The part that has to do with leading. */
+type LeaseSide = Pick<Backend, 'leases' | 'lease' | 'leaseTrouble'> & AsyncDisposable
+
+/** Of a process that leads nothing: it asks no lease server for anything. */
+const NO_LEASES: LeaseSide = {
+  leases: {
+    campaign: (_, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason))
+        signal.throwIfAborted()
+      }),
+  },
+  lease: null,
+  leaseTrouble: () => undefined,
+  [Symbol.asyncDispose]: async () => {},
+}
+
+function openLeases(
+  { instance }: RunOptions,
+  { leaseUrls: urls, timing }: RedisSettings,
+  { clock, log }: BackendParts,
+): LeaseSide {
+  const servers = openLeaseServers({
+    ...{ urls, clock, log, prefix: `acefleet:${instance}:` },
+    commandTimeoutMs: timing.attemptMs,
+  })
+  return {
+    leases: servedLeaseSource({ servers, clock, random: Math.random, timing, log }),
+    lease: {
+      ...{ servers: hashServerSet(urls), count: urls.length },
+      ...{ ttlMs: timing.ttlMs, renewMs: timing.renewMs },
+    },
+    leaseTrouble: servers.trouble,
+    [Symbol.asyncDispose]: async () => await servers[Symbol.asyncDispose](),
+  }
+}
+
 /** Neither Redis nor anything on it has to be there yet: all of it is tried again for as long as it takes. */
 async function openShared(
   options: RunOptions,
@@ -81,15 +118,12 @@ async function openShared(
   parts: BackendParts,
 ): Promise<Backend> {
   const { clock, log } = parts
-  const { instance, hostname } = options
-  const { url, leaseUrls: urls, timing } = redis
+  const { instance, hostname, roles } = options
+  const { url, timing } = redis
   await using resources = new AsyncDisposableStack()
   const data = resources.use(openRedis({ url, clock, log }))
-  const servers = resources.use(
-    openLeaseServers({
-      ...{ urls, clock, log, prefix: `acefleet:${instance}:` },
-      commandTimeoutMs: timing.attemptMs,
-    }),
+  const { leases, lease, leaseTrouble } = resources.use(
+    roles.has('controller') ? openLeases(options, redis, parts) : NO_LEASES,
   )
   await data.connected(AbortSignal.timeout(FIRST_CONNECTION_MS)).catch(() => {})
   const store = resources.use(openRedisStore({ redis: data, instance, newId: randomUUID, clock }))
@@ -97,7 +131,7 @@ async function openShared(
   return {
     mode: 'redis',
     store,
-    leases: servedLeaseSource({ servers, clock, random: Math.random, timing, log }),
+    ...{ leases, lease, leaseTrouble },
     // Containers on the host's network share its name, and are all process 1.
     holder: `${hostname}:${process.pid}-${randomUUID().slice(0, 4)}`,
     patience: {
@@ -105,12 +139,7 @@ async function openShared(
       dockerMs: GIVE_BACK_TTLS.docker * timing.ttlMs,
     },
     watch: async () => {},
-    lease: {
-      ...{ servers: hashServerSet(urls), count: urls.length },
-      ...{ ttlMs: timing.ttlMs, renewMs: timing.renewMs },
-    },
     warnings: data.warnings,
-    leaseTrouble: servers.trouble,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
