@@ -85,6 +85,11 @@ test('a process serves what its roles say, on the store of controllers elsewhere
     viewer.destroy()
     return true
   })
+  await until('events tell of it', async () => {
+    const events = await fleet.store.events({ fleet: FLEET })
+    const told = events.filter(({ slot }) => slot !== undefined).map(({ reason }) => reason)
+    return told.includes('StreamStarted') && events.some(({ reason }) => reason === 'StreamRefused')
+  })
   const { replicas } = JSON.parse((await fetchText(`${api}/readyz`)).body)
   expect(replicas).toEqual([])
 }, 180_000)
