@@ -34,6 +34,30 @@ test('a gateway that stops refuses new viewers with a time to come back, and tho
   expect(await rig.store.sessions('home', Date.now())).toEqual([])
 })
 
+test('players of HLS go on as well, and new ones are refused', async () => {
+  await using rig = await makeGatewayRig({
+    traits: { bitrate: 8_000_000 },
+    settings: { drainMs: 60_000 },
+  })
+  const list = `${rig.url}/ace/manifest.m3u8?id=${A}`
+  const as = (player: string, method = 'GET') =>
+    fetchText(list, { method, headers: { 'user-agent': player } })
+  const before = await as('old')
+  expect(before.status).toBe(200)
+  const stopped = rig.stop()
+  for (const method of ['GET', 'HEAD']) expect((await as('new', method)).status).toBe(503)
+  await until('the list goes on', async () => {
+    const { status, body } = await as('old')
+    expect(status).toBe(200)
+    return body !== before.body
+  })
+  const [segment = ''] = before.body.split('\n').filter((line) => line.endsWith('.ts'))
+  const bytes = await fetchText(new URL(segment, list).href, { headers: { 'user-agent': 'old' } })
+  expect(bytes.status).toBe(200)
+  await rig[Symbol.asyncDispose]()
+  await stopped
+})
+
 test('viewers who stay are ended in good order when their time is over, and the engine is given back', async () => {
   await using rig = await makeGatewayRig({ traits, settings: { drainMs: 500 } })
   await using viewer = await watch(rig.url)

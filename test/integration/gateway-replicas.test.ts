@@ -150,6 +150,9 @@ describe('a gateway', () => {
       return (await holderOf('first')) === one?.holder
     })
     await allGoOn()
+    // Nor does anybody wait for a leader because of viewers.
+    await rig.until('the other one leads', async () => (await lead(one)) === one?.holder)
+    expect(two?.isRunning()).toBe(true)
     const refused = await fetch(streamUrl(urlOf(two), 'first'))
     expect([refused.status, refused.headers.get('x-acefleet-reason')]).toEqual([503, 'stopping'])
     for (const { response } of viewers.slice(1)) response.destroy()

@@ -6,7 +6,7 @@ import { contentOfPath, contentPath } from '../engine-protocol.ts'
 import type { GatewayNews } from '../news.ts'
 import { StreamRefused } from '../refusal.ts'
 import type { Session } from '../session.ts'
-import type { Sessions } from '../sessions.ts'
+import { type Sessions, stopping } from '../sessions.ts'
 import type { GatewaySettings } from '../settings.ts'
 import { answerRefusal, answerText, beginStream, goneSignal } from '../stream-response.ts'
 import type { Traffic } from '../traffic.ts'
@@ -116,8 +116,9 @@ export function makeHls(parts: HlsParts): Hls {
     async playlist(req, res, wanted) {
       // A probe wants to know whether it may come, and not to take an engine for it.
       if (req.method === 'HEAD') {
-        beginStream(res, PLAYLIST)
-        return void res.end()
+        if (sessions.isStopping) answerRefusal(res, stopping())
+        else beginStream(res, PLAYLIST).end()
+        return
       }
       const content = contentKey(wanted.content)
       const client = clientOf(req)
