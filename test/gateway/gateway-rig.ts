@@ -75,12 +75,13 @@ async function startGateway(
   const http = resources.use(openNodeHttp(clock))
   let url = ''
   const away = { isAway: false }
+  const reached = forgetful(store, away)
   const gateway = makeGateway({
-    ...{ store: forgetful(store, away), clock, log, holder, settings },
+    ...{ store: reached, clock, log, holder, settings },
     relay: () => url,
-    relayKey: () => store.relayKey('key'),
+    relayKey: () => reached.relayKey('key'),
     startPlayback: makeStartPlayback(http.get, clock),
-    fleets: async () => [FLEET],
+    fleets: async () => (await reached.statuses()).map(({ fleet }) => fleet),
     news: {
       onClaim: () => {},
       onStartFailed: () => {},
