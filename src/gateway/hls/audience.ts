@@ -15,6 +15,8 @@ export interface AudienceParts {
 
 export interface Attendance {
   readonly session: Session
+  /** Whether it has been sent a list before. */
+  readonly isServed: boolean
   /** It has been sent a list. */
   noteServed(): void
 }
@@ -74,6 +76,9 @@ export function makeAudience({ sessions, clock, buffers, onLeave }: AudiencePart
     const place: Place = {
       ...{ key, seat, session: seat.session },
       ...{ askedAt: clock.monotonic(), firstListMs: undefined },
+      get isServed() {
+        return place.firstListMs !== undefined
+      },
       noteServed: () => {
         place.firstListMs ??= clock.monotonic() - begunAt
       },

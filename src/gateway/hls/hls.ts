@@ -10,7 +10,7 @@ import { type Sessions, stopping } from '../sessions.ts'
 import type { GatewaySettings } from '../settings.ts'
 import { answerRefusal, answerText, beginStream, goneSignal } from '../stream-response.ts'
 import type { Traffic } from '../traffic.ts'
-import { makeAudience } from './audience.ts'
+import { type Attendance, makeAudience } from './audience.ts'
 import { listedSegments, playlistText } from './playlist.ts'
 import { sendSegment } from './segment-response.ts'
 import type { Segment } from './segmenter.ts'
@@ -69,13 +69,17 @@ export function makeHls(parts: HlsParts): Hls {
   }
 
   /** @throws {StreamRefused} */
-  async function segmentsOf(session: Session, signal: AbortSignal): Promise<Segment[]> {
+  async function segmentsOf(
+    { session, isServed }: Attendance,
+    signal: AbortSignal,
+  ): Promise<Segment[]> {
     const begunAt = clock.monotonic()
     for (;;) {
       if (session.feed.content.kind === 'other') throw new StreamRefused('format', NO_HLS)
       const listed = listOf(session)
       const waitedMs = clock.monotonic() - begunAt
-      if (listed.length > (waitedMs < SECOND_MS ? 1 : 0)) return listed
+      const least = isServed || waitedMs >= SECOND_MS ? 1 : 2
+      if (listed.length >= least) return listed
       if (session.isOver)
         throw session.failure ?? new StreamRefused('starting', 'the stream has ended', 1)
       if (waitedMs >= FIRST_MS)
@@ -126,7 +130,7 @@ export function makeHls(parts: HlsParts): Hls {
       try {
         const place = await audience.attend(client, wanted, signal)
         const { session } = place
-        const listed = await segmentsOf(session, signal)
+        const listed = await segmentsOf(place, signal)
         const folder = `${upToAce(req)}c/${contentPath(wanted.content)}`
         answerText(res, 200, textOf(session, listed, folder), { 'Content-Type': PLAYLIST })
         place.noteServed()
