@@ -34,7 +34,7 @@ type LeftFor = Exclude<PourEnd['kind'], 'stopped'> | 'leaving'
  * - `started`: its first bytes are there, so many ms after its first viewer asked.
  * - `interrupted`: its source gives no more.
  * - `moved`: it plays from another one, after a gap of so many ms.
- * - `ended`, however it began; without a source it never did. `failure` is undefined when nobody wanted it any more.
+ * - `ended`, however it began; without a source it never did. `failure` is undefined when it was closed.
  */
 export type SessionNews =
   | { readonly kind: 'started'; readonly source: Source; readonly tookMs: number }
@@ -51,6 +51,7 @@ export type SessionNews =
       readonly kind: 'ended'
       readonly source: Source | undefined
       readonly failure: StreamRefused | undefined
+      readonly message: string
     }
 
 export interface SessionParts {
@@ -97,6 +98,7 @@ export class Session {
   #claimed: string | undefined
   #failure: StreamRefused | undefined
   #isOver = false
+  #closedFor = ''
   /** From then on it reads from another gateway alone. */
   #isHandedOver = false
   /** Ends what is being read. */
@@ -162,9 +164,10 @@ export class Session {
     this.#over?.abort()
   }
 
-  /** Ends it, and gives its engine back. */
-  async close(): Promise<void> {
-    this.#closing.abort(new StreamRefused('starting', 'the stream was closed', 1))
+  /** Ends it, and gives its engine back; `why` is for people. */
+  async close(why: string): Promise<void> {
+    this.#closedFor = why
+    this.#closing.abort(new StreamRefused('starting', `the stream was closed: ${why}`, 1))
     await this.#ended
   }
 
@@ -199,7 +202,8 @@ export class Session {
       this.#isOver = true
       this.feed.end(clock.monotonic())
       const failure = this.#closing.signal.aborted ? undefined : this.#failure
-      onNews({ kind: 'ended', source: last, failure })
+      const message = failure?.message ?? this.#closedFor
+      onNews({ kind: 'ended', source: last, failure, message })
       onBytes()
       await this.#givingBack
     }

@@ -133,9 +133,9 @@ export function makeSessions(parts: SessionsParts): Sessions {
     room.linger?.[Symbol.dispose]()
   }
 
-  function close(room: Room): Promise<void> {
+  function close(room: Room, why: string): Promise<void> {
     forget(room)
-    const closed = room.session.close().finally(() => closing.delete(closed))
+    const closed = room.session.close(why).finally(() => closing.delete(closed))
     closing.add(closed)
     return closed
   }
@@ -144,7 +144,10 @@ export function makeSessions(parts: SessionsParts): Sessions {
     room.viewers -= 1
     if (room.viewers > 0 || room.session.isOver) return
     room.linger?.[Symbol.dispose]()
-    room.linger = clock.timer(settings.graceMs, () => void close(room))
+    room.linger = clock.timer(
+      settings.graceMs,
+      () => void close(room, 'nobody watches it any more'),
+    )
   }
 
   /** Waits for the first bytes; the viewer may give up, and others wait on. */
@@ -217,7 +220,8 @@ export function makeSessions(parts: SessionsParts): Sessions {
     holds: (id) => roomOf(id) !== undefined,
     async [Symbol.asyncDispose]() {
       isStopping = true
-      await Promise.all([...closing, ...[...new Set(rooms.values())].map(close)])
+      const closed = [...new Set(rooms.values())].map((room) => close(room, 'its gateway ends'))
+      await Promise.all([...closing, ...closed])
       batch?.[Symbol.dispose]()
       // The last bytes, and the end, are the viewers' before the connections are closed.
       flush()

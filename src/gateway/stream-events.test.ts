@@ -18,6 +18,7 @@ function setUp() {
       kind: 'ended',
       source: undefined,
       failure: new StreamRefused(reason, 'no room', 1, fleet),
+      message: 'no room',
     })
   return { clock, events, tell, refuse }
 }
@@ -32,7 +33,8 @@ describe('events of streams', () => {
     tell('id:1', { kind: 'interrupted', source: first, message: 'it ended the stream' })
     const moved = { from: first, source: second, message: 'it ended the stream', tookMs: 1_000 }
     tell('id:1', { kind: 'moved', ...moved, cause: 'ended' })
-    tell('id:1', { kind: 'ended', source: second, failure: undefined })
+    const message = 'nobody watches it any more'
+    tell('id:1', { kind: 'ended', source: second, failure: undefined, message })
     const shown = events.map(({ fleet, slot, vpn, type, reason, message }) => {
       return [fleet, slot, vpn, type, reason, message]
     })
@@ -56,7 +58,8 @@ describe('events of streams', () => {
   it('warn of an end that nobody wanted', () => {
     const { events, tell } = setUp()
     const failure = new StreamRefused('engine', 'no other source was found')
-    tell('id:1', { kind: 'ended', source: source(), failure })
+    const { message } = failure
+    tell('id:1', { kind: 'ended', source: source(), failure, message })
     expect(events).toMatchObject([{ type: 'Warning', reason: 'StreamEnded', slot: '0' }])
     expect(events[0]?.message).toContain('no other source was found')
   })
@@ -78,11 +81,12 @@ describe('events of streams', () => {
 
   it('tell nothing of what is relayed, of no fleet, or given up by its viewers', () => {
     const { events, tell } = setUp()
+    const message = 'its gateway ends'
     tell('id:1', { kind: 'started', source: relayedSource(), tookMs: 1 })
-    tell('id:1', { kind: 'ended', source: relayedSource(), failure: undefined })
-    tell('id:1', { kind: 'ended', source: undefined, failure: undefined })
+    tell('id:1', { kind: 'ended', source: relayedSource(), failure: undefined, message })
+    tell('id:1', { kind: 'ended', source: undefined, failure: undefined, message })
     const failure = new StreamRefused('starting', 'there is no fleet yet')
-    tell('id:1', { kind: 'ended', source: undefined, failure })
+    tell('id:1', { kind: 'ended', source: undefined, failure, message })
     expect(events).toEqual([])
   })
 })

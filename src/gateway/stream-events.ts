@@ -71,12 +71,11 @@ export function makeStreamEvents({ record, clock, log }: StreamEventsParts) {
 
   function ended(
     content: string,
-    { source, failure }: Extract<SessionNews, { kind: 'ended' }>,
+    { source, failure, message }: Extract<SessionNews, { kind: 'ended' }>,
   ): void {
     if (source !== undefined) {
-      const why = failure?.message ?? 'nobody watches it any more'
       const type = failure === undefined ? 'Normal' : 'Warning'
-      tell(source, type, 'StreamEnded', `${content} on ${nameOf(source)} ended: ${why}`)
+      tell(source, type, 'StreamEnded', `${content} on ${nameOf(source)} ended: ${message}`)
     } else if (failure !== undefined) refused(content, failure)
   }
 
