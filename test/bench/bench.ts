@@ -1,5 +1,5 @@
-/** What a benchmark found out: the JSON line, goals left out. */
-export type Figures = Readonly<Record<string, number>>
+/** What a benchmark found out: the JSON line, goals left out. A row of figures may have one name. */
+export type Figures = Readonly<Record<string, number | Readonly<Record<string, number>>>>
 
 /** How a benchmark speaks and how it is called off. */
 export interface BenchRun {

@@ -4,8 +4,10 @@ import type { Bench } from './bench.ts'
 
 /** `npm run bench -- NAME`: progress for people, then one JSON line. Each is loaded alone, lest it weigh on another. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  claims: async () => (await import('./claims.ts')).claims,
   converge: async () => (await import('./converge.ts')).converge,
   failover: async () => (await import('./failover.ts')).failover,
+  gateway: async () => (await import('./gateway.ts')).gateway,
   noop: async () => (await import('./noop.ts')).noop,
   plan: async () => (await import('./plan.ts')).plan,
   repair: async () => (await import('./repair.ts')).repair,
