@@ -43,7 +43,7 @@ async function runWorkers(orders: readonly ClaimsOrder[]): Promise<readonly Clai
 }
 
 /** Places that were held beyond the engine's number, by what their holders knew themselves; the store is not asked. */
-export function countOver(ledgers: readonly Float64Array[], most: number): number {
+function countOver(ledgers: readonly Float64Array[], most: number): number {
   const changes: { readonly engine: number; readonly at: number; readonly by: 1 | -1 }[] = []
   for (const ledger of ledgers) {
     for (let i = 0; i + 2 < ledger.length; i += 3) {
