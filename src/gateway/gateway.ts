@@ -11,7 +11,7 @@ import { makeEngineWatch } from './engine-watch.ts'
 import { makeFindSource } from './find-source.ts'
 import { makeHls } from './hls/hls.ts'
 import type { GatewayNews } from './news.ts'
-import { openRelaySource, RELAY_PATH, readRelayRequest, refuseRelay } from './relay.ts'
+import { openRelaySource, RELAY_PATH, readRelayRequest, refuseRelay, tellWaiting } from './relay.ts'
 import { makeSessionWatch } from './session-watch.ts'
 import { makeSessions, stopping } from './sessions.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -156,7 +156,10 @@ export function makeGateway(parts: GatewayParts): Gateway {
     const id = key && readRelayRequest(req, path, key, clock.now())
     if (id === undefined || id === '') refuseRelay(res, 403)
     else if (!sessions.holds(id)) refuseRelay(res, 409)
-    else await viewers.relay(req, res, id)
+    else {
+      using _ = tellWaiting(res, clock)
+      await viewers.relay(req, res, id)
+    }
   }
 
   function status(res: ServerResponse): void {

@@ -10,8 +10,10 @@ import type { Source } from './source.ts'
  */
 
 export const RELAY_PATH = '/ace/relay/'
-/** The owner may still be waiting for its engine's first byte; it answers when that is there. */
-const CONNECT_MS = 3_000
+/** An owner that says nothing for so long is not there, or stands still: its place lapses then. */
+const QUIET_MS = 3_000
+/** How often an owner says that it waits for its engine's first byte: it answers when that is there. */
+const WAITING_MS = 1_000
 /** Clocks of replicas differ; what was overheard is of no use for longer, ms. */
 const VALID_MS = 60_000
 const HEADER = 'x-acefleet-relay'
@@ -55,20 +57,24 @@ function get(
       request.destroy()
       resolve(undefined)
     }
-    let timer = clock.timer(CONNECT_MS, giveUp)
-    // Reached: from now on it is the owner's engine that is waited for.
-    request.on('socket', (socket) =>
-      socket.once('connect', () => {
-        timer[Symbol.dispose]()
-        timer = clock.timer(startTimeoutMs, giveUp)
-      }),
-    )
-    request.on('close', () => timer[Symbol.dispose]())
+    // However often it says that it waits.
+    const whole = clock.timer(startTimeoutMs, giveUp)
+    let timer = clock.timer(QUIET_MS, giveUp)
+    // A connection alone proves nothing: the kernel of a process that stands still takes it.
+    request.on('information', () => {
+      timer[Symbol.dispose]()
+      timer = clock.timer(QUIET_MS, giveUp)
+    })
+    const settle = () => {
+      timer[Symbol.dispose]()
+      whole[Symbol.dispose]()
+    }
+    request.on('close', settle)
     request.on('error', () => resolve(undefined))
     request.on('response', (response) => {
       const onReadable = () => {
         if (response.readableLength === 0) return void response.read()
-        timer[Symbol.dispose]()
+        settle()
         response.off('readable', onReadable)
         resolve(response)
       }
@@ -78,6 +84,17 @@ function get(
       response.once('error', giveUp)
     })
   })
+}
+
+/** Tells the gateway that asks, until it is answered, that somebody is there (102 Processing). */
+export function tellWaiting(res: ServerResponse, clock: Clock): Disposable {
+  const tell = () => {
+    if (res.headersSent || res.destroyed) return
+    res.writeProcessing()
+    timer = clock.timer(WAITING_MS, tell)
+  }
+  let timer = clock.timer(WAITING_MS, tell)
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
 }
 
 /** Reads from the gateway that plays a session; undefined when that one does not, or cannot be reached. */

@@ -47,6 +47,19 @@ test('a viewer of a relay stays connected when the owner stops, and one of the o
   for (const viewer of [...viewers, atOwner]) viewer.destroy()
 })
 
+test('an owner that still waits for its engine is waited for', async () => {
+  const slow = { ...traits, preloadMs: 6_000, preload: 'waits' } as const
+  await using rig = await makeGatewayRig({ traits: slow, settings })
+  const owner = await rig.start('gateway-2')
+  const both = [open(owner.url + path), open(rig.url + path)]
+  const viewers = await Promise.all(both)
+  expect(viewers.map(({ statusCode }) => statusCode)).toEqual([200, 200])
+  const streams = await Promise.all(viewers.map((viewer) => readBytes(viewer, 300_000)))
+  for (const bytes of streams) expect(checkStream(bytes).problems).toEqual([])
+  expect(await rig.store.sessions('home', Date.now())).toHaveLength(1)
+  for (const viewer of viewers) viewer.destroy()
+})
+
 test('an owner that vanishes is taken over by exactly one when its place has lapsed', async () => {
   await using rig = await makeGatewayRig({ engines: 3, traits, settings })
   const owner = await rig.start('gateway-2')
