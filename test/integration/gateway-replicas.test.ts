@@ -159,6 +159,19 @@ describe('a gateway', () => {
     expect(await two?.ended()).toBe(0)
     expect(await holderOf('second')).toBeUndefined()
   })
+
+  test('that is killed is followed by the one that reads from it, whose viewers stay connected (I3)', async () => {
+    const three = await startReplica('three')
+    const watcher = await watchContent(three.url, 'first')
+    await rig.until('it plays', async () => hasMore(watcher, 0))
+    expect(await holderOf('first')).toBe(one?.holder)
+    await one?.end('SIGKILL')
+    await rig.until('it has the place', async () => (await holderOf('first')) === three.holder)
+    const { stamps } = watcher.report()
+    await rig.until('it plays again', async () => hasMore(watcher, stamps))
+    expect(watcher.report().problems).toEqual([])
+    watcher.response.destroy()
+  })
 })
 
 test('no engine had more sessions than it may, no content two, and no promise was broken (I1, I2, I3, I10, I11)', async () => {
