@@ -148,6 +148,15 @@ async function leaveBehind({ rig, on, vpn }: Stage, before: readonly EngineView[
   return stray
 }
 
+/** Engines that had to go for a reason with these words; others may have moved so that nodes are even. */
+async function drainedFor(rig: Rig, words: string): Promise<readonly unknown[]> {
+  const told = await rig.events()
+  const drained = told.filter(
+    ({ reason, message }) => reason === 'EngineDraining' && message.includes(words),
+  )
+  return [...new Set(drained.map(({ containerId }) => containerId))].toSorted()
+}
+
 describe.concurrent('engines whose VPN reconnects inside its container', () => {
   test('auto: stay when they are connected again; one that is not after a minute is replaced (I5)', async () => {
     const all = await stage(2, 4, { restartEnginesOnReconnect: 'auto' })
@@ -158,11 +167,7 @@ describe.concurrent('engines whose VPN reconnects inside its container', () => {
       const engines = await rig.converged(4)
       return engines.every(({ containerId }) => containerId !== stray?.containerId)
     })
-    const others = before.filter((each) => each !== stray)
-    expect(idsOf(await rig.engines())).toEqual(expect.arrayContaining(idsOf(others)))
-    const told = (await rig.events()).filter(({ reason }) => reason === 'EngineDraining')
-    const about = told.map(({ message }) => message).join('\n')
-    expect(about).toContain('reaches nothing since the VPN')
+    expect(await drainedFor(rig, 'since the VPN')).toEqual([stray?.containerId])
     await unbroken(all)
   })
 
@@ -184,7 +189,7 @@ describe.concurrent('engines whose VPN reconnects inside its container', () => {
       const ids = idsOf(on(before, 'a'))
       return engines.every(({ containerId }) => !ids.includes(containerId))
     })
-    expect(idsOf(await rig.engines())).toEqual(expect.arrayContaining(idsOf(on(before, 'b'))))
+    expect(await drainedFor(rig, 'reconnected')).toEqual(idsOf(on(before, 'a')))
     await unbroken(all)
   })
 })
