@@ -36,6 +36,7 @@ interface Moment {
 function tell(...story: readonly Moment[]): { verdict: TunnelVerdict; condemnations: number } {
   let memory: TunnelMemory | undefined = {
     standsSince: T0 - 600_000,
+    connectedAt: undefined,
     cutOffSince: undefined,
     condemnedAt: undefined,
   }
@@ -112,6 +113,19 @@ describe('a tunnel that stands by the word of Gluetun', () => {
     expect(tell(at(0), at(900_000)).verdict).toBe('doubted')
   })
 
+  test('I9: one that was cut off by itself, and is left alone, proves nothing of the time before', () => {
+    const beside: Moment = {
+      at: 70_000,
+      words: [no(0, 70_000), yes(1_000, 70_000)],
+      elsewhere: 70_000,
+    }
+    const alone = (at: number): Moment => ({ at, words: [no(0, at)], elsewhere: at })
+    expect(tell(beside, alone(71_000)).verdict).toBe('works')
+    expect(tell(beside, alone(71_000), alone(79_000)).verdict).toBe('works')
+    expect(tell(beside, alone(71_000), alone(81_000)).verdict).toBe('doubted')
+    expect(tell(beside, alone(71_000), alone(111_000)).verdict).toBe('dead')
+  })
+
   test('stays dead until an engine is connected, and works at once then', () => {
     const dead: Moment[] = [0, 40_000].map((at) => ({ at, words: [no(0, at)], elsewhere: at }))
     expect(tell(...dead, { at: 3_600_000, words: [no(0, 3_600_000)] }).verdict).toBe('dead')
@@ -136,7 +150,10 @@ describe('a tunnel that stands by the word of Gluetun', () => {
 })
 
 describe('a tunnel is looked at again', () => {
-  const memory = { standsSince: T0 - 600_000, cutOffSince: T0, condemnedAt: undefined }
+  const memory = {
+    ...{ standsSince: T0 - 600_000, connectedAt: undefined },
+    ...{ cutOffSince: T0, condemnedAt: undefined },
+  }
   const reviews = (ms: number, connectedElsewhereAt?: number) =>
     tunnelReviews(
       memory,

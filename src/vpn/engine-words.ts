@@ -22,6 +22,8 @@ export type Hearing =
 export interface TunnelMemory {
   /** Since when it stands. */
   readonly standsSince: number
+  /** When one of them was last heard to be connected; undefined when none was. */
+  readonly connectedAt: number | undefined
   /** Since when all engines behind it say that they are cut off; undefined while they do not. */
   readonly cutOffSince: number | undefined
   /** When it was judged dead by that; undefined while it is not. */
@@ -92,11 +94,13 @@ export function judgeTunnel(
 ): { readonly verdict: TunnelVerdict; readonly memory: TunnelMemory } {
   const { hearing, condemnations } = signs
   const standsSince = before?.standsSince ?? now
+  const connectedAt = hearing.kind === 'connected' ? now : before?.connectedAt
+  // One that was cut off while another was not, and is left alone now, has said nothing of the tunnel until then.
   const cutOffSince =
     hearing.kind === 'cutOff'
-      ? (before?.cutOffSince ?? Math.max(hearing.since, standsSince))
+      ? (before?.cutOffSince ?? Math.max(hearing.since, standsSince, connectedAt ?? -Infinity))
       : undefined
-  const memory = { standsSince, cutOffSince, condemnedAt: before?.condemnedAt }
+  const memory = { standsSince, connectedAt, cutOffSince, condemnedAt: before?.condemnedAt }
   const { condemnedAt } = memory
   if (condemnedAt !== undefined) {
     const isOver =
