@@ -52,11 +52,14 @@ function get(
   signal: AbortSignal,
 ): Promise<IncomingMessage | undefined> {
   return new Promise((resolve) => {
-    const request = http.get(url, { agent: false, signal, headers })
+    const request = http.get(url, { agent: false, headers })
     const giveUp = () => {
       request.destroy()
       resolve(undefined)
     }
+    // Not given to the request: what flows already outlives the signal of its start.
+    signal.addEventListener('abort', giveUp, { once: true })
+    if (signal.aborted) giveUp()
     // However often it says that it waits.
     const whole = clock.timer(startTimeoutMs, giveUp)
     let timer = clock.timer(QUIET_MS, giveUp)
@@ -68,6 +71,7 @@ function get(
     const settle = () => {
       timer[Symbol.dispose]()
       whole[Symbol.dispose]()
+      signal.removeEventListener('abort', giveUp)
     }
     request.on('close', settle)
     request.on('error', () => resolve(undefined))
