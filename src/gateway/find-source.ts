@@ -4,8 +4,8 @@ import { StoreUnavailable } from '../store/errors.ts'
 import type { Wanted } from '../streams/content.ts'
 import type { Clock } from '../time/clock.ts'
 import type { EngineSourceAnswer, EngineSourceCall } from './engine-source.ts'
+import type { FindSource, Quest } from './quest.ts'
 import { StreamRefused } from './refusal.ts'
-import type { FindSource, Quest } from './session.ts'
 import type { Source } from './source.ts'
 
 /** Thrown when another session of this gateway plays the content: its viewers are to go there. */

@@ -1,5 +1,5 @@
 import type { RefusalReason } from './refusal.ts'
-import type { SessionNews } from './session.ts'
+import type { SessionNews } from './session-news.ts'
 import type { ViewerEnd } from './viewer.ts'
 
 /**

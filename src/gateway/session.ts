@@ -2,57 +2,16 @@ import type { ContainerId } from '../docker/port.ts'
 import type { Content } from '../streams/content.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
+import { bridge } from './bridge.ts'
 import { type Feed, makeFeed } from './fanout/feed.ts'
 import { PlayedHere } from './find-source.ts'
 import { type PourEnd, pour } from './pour.ts'
+import type { FindSource } from './quest.ts'
 import { StreamRefused } from './refusal.ts'
+import type { SessionNews } from './session-news.ts'
 import type { GatewaySettings } from './settings.ts'
 import type { Source } from './source.ts'
 import type { Traffic } from './traffic.ts'
-
-/** What a session looks for a source with. */
-export interface Quest {
-  /** Engines on which it has just failed. */
-  readonly avoid: readonly ContainerId[]
-  /** The session's own reservation, which goes on meanwhile; empty when there is none. */
-  readonly instead: string
-  /** Whether it has been handed over: only another gateway's session will do. */
-  readonly elsewhere: boolean
-  /** Told of each reservation that is made meanwhile. */
-  readonly onClaim: (reservationId: string) => void
-  readonly signal: AbortSignal
-}
-
-/** Finds where the bytes are to come from. @throws {StreamRefused} when there is nowhere. */
-export type FindSource = (quest: Quest) => Promise<Source>
-
-/** Why a source was left; `leaving`: in time, before its engine goes. */
-type LeftFor = Exclude<PourEnd['kind'], 'stopped'> | 'leaving'
-
-/**
- * What became of a session:
- * - `started`: its first bytes are there, so many ms after its first viewer asked.
- * - `interrupted`: its source gives no more.
- * - `moved`: it plays from another one, after a gap of so many ms.
- * - `ended`, however it began; without a source it never did. `failure` is undefined when it was closed.
- */
-export type SessionNews =
-  | { readonly kind: 'started'; readonly source: Source; readonly tookMs: number }
-  | { readonly kind: 'interrupted'; readonly source: Source; readonly message: string }
-  | {
-      readonly kind: 'moved'
-      readonly from: Source
-      readonly source: Source
-      readonly cause: LeftFor
-      readonly message: string
-      readonly tookMs: number
-    }
-  | {
-      readonly kind: 'ended'
-      readonly source: Source | undefined
-      readonly failure: StreamRefused | undefined
-      readonly message: string
-    }
 
 export interface SessionParts {
   readonly content: Content
@@ -70,11 +29,8 @@ export interface SessionParts {
 
 /** How often a session that plays looks whether its engine is about to go, ms. */
 const LOOK_MS = 1_000
-/** Between two attempts to leave an engine that is about to go, or to find a new source for viewers who wait, ms. */
-const RETRY_MS = { move: 5_000, gap: 1_000 }
-/** Null packets keep players from giving up on a silent connection: one each half second. */
-const FILL_MS = 500
-const FILL_PACKETS = 7
+/** Between two attempts to leave an engine that is about to go, ms. */
+const RETRY_MS = 5_000
 /** Sources that give nothing to begin with: the third will not do better. */
 const SOURCES_TRIED = 3
 /** Engines that failed are tried again after so many others. */
@@ -189,7 +145,7 @@ export class Session {
         failures = this.#handedOnAt !== before ? 0 : failures + 1
         if (this.#isHopeless(end, failures) || !this.feed.cut())
           throw new StreamRefused('engine', `${source.name}: ${end.message}`)
-        source = next ?? (await this.#bridge(source, end))
+        source = next ?? (await this.#bridge(source, end.message))
         last = source
         const cause = end.kind === 'stopped' ? 'leaving' : end.kind
         const why = next === undefined ? 'it was handed over' : 'its engine is about to go'
@@ -299,7 +255,7 @@ export class Session {
           over.abort()
           return next
         }
-        await clock.sleep(RETRY_MS.move, signal)
+        await clock.sleep(RETRY_MS, signal)
       }
     } catch (error) {
       if (!signal.aborted) throw error
@@ -307,41 +263,19 @@ export class Session {
     }
   }
 
-  /** Keeps viewers alive without a source until there is one. @throws {StreamRefused} when that takes too long. */
-  async #bridge(lost: Source, end: PourEnd): Promise<Source> {
+  #bridge(lost: Source, message: string): Promise<Source> {
     const { clock, settings, onBytes } = this.#parts
-    const { signal } = this.#closing
-    const until = clock.monotonic() + settings.gapMs
-    let filler: Disposable | undefined
-    const fill = () => {
-      this.feed.fill(FILL_PACKETS, clock.monotonic())
-      onBytes()
-      filler = clock.timer(FILL_MS, fill)
-    }
-    filler = clock.timer(FILL_MS, fill)
-    try {
-      for (;;) {
-        signal.throwIfAborted()
-        try {
-          // The place of the one that was lost may not be free yet.
-          return await this.#find(lost.reservationId ?? '')
-        } catch (error) {
-          if (!(error instanceof StreamRefused) || clock.monotonic() >= until) throw error
-          // What has failed everywhere may work again, and the engine that was lost may be back.
-          this.#avoid.length = 0
-        }
-        await clock.sleep(RETRY_MS.gap, signal)
-      }
-    } catch (error) {
-      if (!(error instanceof StreamRefused) || signal.aborted) throw error
-      throw new StreamRefused(
-        error.reason,
-        `${lost.name}: ${end.message}; no other source was found: ${error.message}`,
-        error.retryAfterS,
-      )
-    } finally {
-      filler?.[Symbol.dispose]()
-    }
+    const find = () =>
+      // The place of the one that was lost may not be free yet.
+      this.#find(lost.reservationId ?? '').catch((error: unknown) => {
+        // What has failed everywhere may work again, and the engine that was lost may be back.
+        this.#avoid.length = 0
+        throw error
+      })
+    return bridge({
+      ...{ clock, feed: this.feed, onBytes, find, gapMs: settings.gapMs },
+      ...{ lost: `${lost.name}: ${message}`, signal: this.#closing.signal },
+    })
   }
 
   #shun({ endpoint }: Source): void {

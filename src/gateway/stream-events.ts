@@ -3,7 +3,7 @@ import type { EventReason, NewFleetEvent } from '../telemetry/event.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Clock } from '../time/clock.ts'
 import type { StreamRefused } from './refusal.ts'
-import type { SessionNews } from './session.ts'
+import type { SessionNews } from './session-news.ts'
 import type { Source } from './source.ts'
 
 export interface StreamEventsParts {
