@@ -5,25 +5,17 @@ import { parseEndpoint } from '../codec.ts'
 import { ALIASES_KEPT } from '../limits.ts'
 import { parseSessionFigures } from '../session-figures.ts'
 import { parseSessionStat } from '../session-stat.ts'
-import { type Endpoint, RESERVATION_TTL_MS, type Reservation } from '../store.ts'
+import { RESERVATION_TTL_MS, type Reservation } from '../store.ts'
 import type { Data } from './data.ts'
 import { LAPSE, LIST_SESSIONS } from './reservations.ts'
 import { type LuaPart, storeScript } from './script.ts'
 
 /*
  * What claims need beside a fleet's sessions:
- *   candidates  string: a line for each published engine, see candidateLines
+ *   candidates  string: what is chosen by, of each published engine, see candidates.ts
+ *   offers      string: what a claim answers of each published engine, see candidates.ts
  *   aliases     hash: content -> the content that it turned out to be
  */
-
-/** Engines as the script below reads them: a line each, of id, maxStreams, ready, forwarded, and all of it as JSON. */
-export function candidateLines(endpoints: readonly Endpoint[]): string {
-  const lines = endpoints.map((endpoint) => {
-    const { containerId, maxStreams, ready, forwarded } = endpoint
-    return `${containerId} ${maxStreams} ${Number(ready)} ${Number(forwarded)} ${JSON.stringify(endpoint)}`
-  })
-  return lines.join('\n')
-}
 
 /** Gives the parts behind it `playing(content)`: id and record of the session that plays it, if one lives. */
 const PLAYING: LuaPart<never> = {
@@ -54,6 +46,7 @@ const CLAIM = storeScript<
     'contents',
     'aliases',
     'candidates',
+    'offers',
     'used',
   ],
   args: ['id', 'content', 'holder', 'relay', 'lifetimeMs', 'avoid', 'instead'],
@@ -65,34 +58,35 @@ if session and not repeated and session ~= instead then return {'playing', sessi
 local settlesAt = bornAt + ${RESERVATION_TTL_MS}
 if not repeated and now < settlesAt then return {'unsettled', exact(settlesAt - now)} end
 
-local function countOn(engine)
-  return redis.call('ZLEXCOUNT', places, '[' .. engine .. '/', '(' .. engine .. '0')
+local marked, usedAt, counts = {}, {}, {}
+for _, engine in ipairs(redis.call('HKEYS', marks)) do marked[engine] = true end
+local uses = redis.call('HGETALL', used)
+for i = 1, #uses, 2 do usedAt[uses[i]] = tonumber(uses[i + 1]) end
+for _, place in ipairs(redis.call('ZRANGE', places, 0, -1)) do
+  local engine = string.sub(place, 1, string.find(place, '/', 1, true) - 1)
+  counts[engine] = (counts[engine] or 0) + 1
 end
 local engines, ready, free = 0, 0, 0
-local best
-for line in string.gmatch(redis.call('GET', candidates) or '', '[^\\n]+') do
-  local engine, most, isReady, isForwarded, json = string.match(line, '^(%S+) (%d+) (%d) (%d) (.*)$')
+local best, fewest, bestForwarded, bestUsedAt
+for engine, most, isReady, isForwarded in string.gmatch(redis.call('GET', candidates) or '', '(%x+) (%d+) (%d) (%d)') do
   engines = engines + 1
   if engine == repeated then
-    best = {engine = engine, json = json}
+    best = engine
     break
   end
-  if isReady == '1' and redis.call('HEXISTS', marks, engine) == 0 then
+  if isReady == '1' and not marked[engine] then
     ready = ready + 1
-    local count = countOn(engine)
+    local count = counts[engine] or 0
     local room = tonumber(most) - count
     if room > 0 then
       free = free + room
-      if not string.find(avoid, engine, 1, true) then
-        local usedAt = tonumber(redis.call('HGET', used, engine)) or 0
-        local isBetter = not best or count < best.count
-        if best and count == best.count then
-          isBetter = isForwarded > best.isForwarded
-            or (isForwarded == best.isForwarded and usedAt < best.usedAt)
+      if avoid == '' or not string.find(avoid, engine, 1, true) then
+        local since = usedAt[engine] or 0
+        local isBetter = not best or count < fewest
+        if best and count == fewest then
+          isBetter = isForwarded > bestForwarded or (isForwarded == bestForwarded and since < bestUsedAt)
         end
-        if isBetter then
-          best = {engine = engine, json = json, count = count, isForwarded = isForwarded, usedAt = usedAt}
-        end
+        if isBetter then best, fewest, bestForwarded, bestUsedAt = engine, count, isForwarded, since end
       end
     end
   end
@@ -100,22 +94,26 @@ end
 if not best then return {'refused', engines, ready, free} end
 
 if not repeated then
-  local place = best.engine .. '/' .. id
+  local place = best .. '/' .. id
   redis.call('HSET', sessions, id, cjson.encode({
-    containerId = best.engine, holder = holder, content = what, state = 'pending', relay = relay}))
+    containerId = best, holder = holder, content = what, state = 'pending', relay = relay}))
   redis.call('ZADD', expiry, exact(now + tonumber(lifetimeMs)), place)
   redis.call('ZADD', places, 0, place)
-  redis.call('HSETNX', traffic, best.engine, '0')
+  redis.call('HSETNX', traffic, best, '0')
   redis.call('HSET', contents, what, id)
-  redis.call('HSET', used, best.engine, exact(now))
+  redis.call('HSET', used, best, exact(now))
 end
+local offered = redis.call('GET', offers) or ''
+local _, at = string.find(offered, '\\n' .. best .. ' ', 1, true)
+local json = at and string.sub(offered, at + 1, (string.find(offered, '\\n', at, true) or 0) - 1)
+if not json then return {'refused', engines, ready, free} end
 local pending = 0
-local all = redis.call('ZRANGEBYLEX', places, '[' .. best.engine .. '/', '(' .. best.engine .. '0')
+local all = redis.call('ZRANGEBYLEX', places, '[' .. best .. '/', '(' .. best .. '0')
 for _, place in ipairs(all) do
-  local one = redis.call('HGET', sessions, string.sub(place, #best.engine + 2))
+  local one = redis.call('HGET', sessions, string.sub(place, #best + 2))
   if one and cjson.decode(one).state == 'pending' then pending = pending + 1 end
 end
-return {'claimed', best.json, #all - pending, pending}
+return {'claimed', json, #all - pending, pending}
 `,
 })
 

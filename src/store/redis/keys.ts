@@ -28,6 +28,7 @@ export const FLEET_KEYS = [
   'lapsed',
   'traffic',
   'candidates',
+  'offers',
   'contents',
   'aliases',
   'used',

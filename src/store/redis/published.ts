@@ -3,19 +3,20 @@ import type { Epoch } from '../../lease/lease.ts'
 import type { FleetStatus } from '../../telemetry/status.ts'
 import { parseEndpoints, parseStatus } from '../codec.ts'
 import type { Endpoint } from '../store.ts'
-import { candidateLines } from './claims.ts'
+import { candidateLines, offerLines } from './candidates.ts'
 import type { Data } from './data.ts'
 import { fencedScript, runFenced } from './epoch.ts'
 import { sortedPairsSchema } from './reply.ts'
 import { storeScript } from './script.ts'
 
 const PUBLISH = fencedScript('publish', {
-  keys: ['statuses', 'endpoints', 'candidates'],
-  args: ['status', 'list', 'lines'],
+  keys: ['statuses', 'endpoints', 'candidates', 'offers'],
+  args: ['status', 'list', 'lines', 'offered'],
   lua: `
 redis.call('HSET', statuses, fleet, status)
 redis.call('HSET', endpoints, fleet, list)
 redis.call('SET', candidates, lines)
+redis.call('SET', offers, offered)
 return {'ok'}
 `,
 })
@@ -29,7 +30,8 @@ export async function publish(
   endpoints: readonly Endpoint[],
 ): Promise<void> {
   const shown = { status: JSON.stringify(status), list: JSON.stringify(endpoints) }
-  await runFenced(data, PUBLISH, { fleet, epoch, ...shown, lines: candidateLines(endpoints) })
+  const [lines, offered] = [candidateLines(endpoints), offerLines(endpoints)]
+  await runFenced(data, PUBLISH, { fleet, epoch, ...shown, lines, offered })
 }
 
 const STATUSES = storeScript('statuses', {
