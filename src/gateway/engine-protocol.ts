@@ -58,9 +58,10 @@ export function makeEngineProtocol(sessions: Sessions, log: Logger): EngineProto
   return {
     async begin(req, res, wanted) {
       const isHls = req.url?.startsWith('/ace/manifest.m3u8') ?? false
+      const gone = goneSignal(req, res)
       try {
         // Its grace begins when this seat is left, and players come within it.
-        using seat = await sessions.join(wanted, () => {}, goneSignal(req, res))
+        using seat = await sessions.join(wanted, () => {}, gone)
         const infohash = seat.session.source?.infohash ?? wanted.content.hash
         answerJson(res, 200, {
           response: {
@@ -74,6 +75,7 @@ export function makeEngineProtocol(sessions: Sessions, log: Logger): EngineProto
           error: null,
         })
       } catch (error) {
+        if (gone.aborted) return
         if (!(error instanceof StreamRefused)) log.error({ err: error }, 'no session was begun')
         else if (error.status === 503) return answerRefusal(res, error)
         // As engines answer: 200, and the reason in the text.

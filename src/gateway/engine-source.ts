@@ -186,6 +186,8 @@ export async function openEngineSource(
   const { containerId, host, port } = place.endpoint
   const { content, parameters } = call
   try {
+    // This process may have stood still since the claim was sent.
+    await place.assertHeld()
     const playback = await parts.startPlayback({
       ...{ host, port, playerId: claimed.id, startTimeoutMs: parts.startTimeoutMs },
       query: [[content.kind, content.hash], ...parameters],
@@ -201,6 +203,7 @@ export async function openEngineSource(
       const answer = await place.identify(key).catch(() => undefined)
       if (answer?.kind === 'playing') {
         isOthers = answer.containerId === containerId
+        call.onClaim('')
         return { kind: 'playing', by: answer }
       }
     }
@@ -212,6 +215,8 @@ export async function openEngineSource(
       error instanceof PlaybackFailed
         ? error
         : new PlaybackFailed('engine', error instanceof Error ? error.message : String(error))
+    // Should its release be lost, the session must not take it for another one's.
+    call.onClaim('')
     if (failure.fault !== 'aborted') parts.news.onStartFailed(call.fleet)
     return { kind: 'failed', engine: containerId, error: failure }
   }

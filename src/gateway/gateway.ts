@@ -65,6 +65,13 @@ async function aborted(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
 }
 
+/** By hand: a pattern that looks for them goes over a long run of slashes again from each of them. */
+function withoutEndSlashes(path: string): string {
+  let end = path.length
+  while (end > 0 && path[end - 1] === '/') end -= 1
+  return path.slice(0, end)
+}
+
 export function makeGateway(parts: GatewayParts): Gateway {
   const { store, clock, log, settings, holder, startPlayback, relay, news } = parts
   const traffic = makeTraffic()
@@ -129,7 +136,8 @@ export function makeGateway(parts: GatewayParts): Gateway {
     query.delete('format')
     try {
       const wanted = readContent(query)
-      if (isJson) void protocol.begin(req, res, wanted)
+      // A probe wants to know whether it may come, in whichever form.
+      if (isJson && req.method !== 'HEAD') void protocol.begin(req, res, wanted)
       else answer(req, res, wanted)
     } catch (error) {
       if (!(error instanceof ContentInvalid)) throw error
@@ -170,9 +178,11 @@ export function makeGateway(parts: GatewayParts): Gateway {
 
   return {
     handle(req, res) {
-      const { pathname, searchParams } = new URL(req.url ?? '/', 'http://gateway')
-      const path = pathname.replace(/\/+$/, '')
-      if (!path.startsWith('/ace/')) return false
+      const { url = '/' } = req
+      if (!url.startsWith('/ace/')) return false
+      // Behind a fixed host nothing of what was asked for can be taken for one: that would throw.
+      const { pathname, searchParams } = new URL(`http://gateway${url}`)
+      const path = withoutEndSlashes(pathname)
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         answerText(res, 405, `${req.method} is not taken here; taken are: GET, HEAD`, {
           Allow: 'GET, HEAD',

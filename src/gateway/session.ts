@@ -143,8 +143,10 @@ export class Session {
         const from = source
         if (next === undefined) onNews({ kind: 'interrupted', source, message: end.message })
         failures = this.#handedOnAt !== before ? 0 : failures + 1
-        if (this.#isHopeless(end, failures) || !this.feed.cut())
+        if (this.#isHopeless(end, failures) || !this.feed.cut()) {
+          await next?.[Symbol.asyncDispose]()
           throw new StreamRefused('engine', `${source.name}: ${end.message}`)
+        }
         source = next ?? (await this.#bridge(source, end.message))
         last = source
         const cause = end.kind === 'stopped' ? 'leaving' : end.kind
@@ -243,7 +245,8 @@ export class Session {
     try {
       for (;;) {
         await clock.sleep(LOOK_MS, signal)
-        if (!isLeaving(source)) continue
+        // What is no transport stream cannot be gone on with: it plays as long as its engine lets it.
+        if (!isLeaving(source) || this.feed.content.kind === 'other') continue
         this.#shun(source)
         const next = await this.#find(source.reservationId ?? '', signal).catch(
           (error: unknown) => {

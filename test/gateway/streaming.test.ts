@@ -1,3 +1,4 @@
+import { get } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { checkStream } from '../harness/check-stream.ts'
 import { readBytes } from '../harness/engine-in-process.ts'
@@ -110,6 +111,22 @@ describe('a stream that cannot be', () => {
     expect(rig.news).toHaveLength(claims)
     expect([await rig.sessionsOn(0), await rig.sessionsOn(1)]).toEqual([0, 0])
   })
+
+  test.each(['//', '//[', '//a:99999/', '/ace/%', '/ace//[', `/ace/${'/'.repeat(12_000)}x`])(
+    'that nobody would ask for (%#) is answered, and the gateway goes on',
+    async (path) => {
+      await using rig = await makeGatewayRig({ engines: 1 })
+      const { hostname, port } = new URL(rig.url)
+      const answered = await new Promise<number>((resolve, reject) => {
+        get({ hostname, port, path, agent: false }, (res) => {
+          res.resume()
+          resolve(res.statusCode ?? 0)
+        }).on('error', reject)
+      })
+      expect(answered).toBe(404)
+      expect((await fetchText(`${rig.url}/ace/status`)).status).toBe(200)
+    },
+  )
 
   test('answers POST with what is taken', async () => {
     await using rig = await makeGatewayRig({ engines: 1 })

@@ -8,9 +8,8 @@ import type { Endpoint, Reservation } from '../store.ts'
 import type { Sql } from './database.ts'
 import { findMark } from './memory.ts'
 import { readEndpoints } from './published.ts'
-import { findPlaying, lapse, noteUse, write, youngUntil } from './reservations.ts'
+import { findPlaying, lapse, meaningOf, noteUse, write, youngUntil } from './reservations.ts'
 
-const aliasSchema = z.object({ meaning: z.string() }).optional()
 const loadSchema = z.object({ active: z.number(), pending: z.number(), usedAt: z.number() })
 
 /** Sessions on an engine, and when one of them was last claimed or released. */
@@ -43,11 +42,6 @@ function compare(a: Candidate, b: Candidate): number {
     Number(b.endpoint.forwarded) - Number(a.endpoint.forwarded) ||
     a.use.usedAt - b.use.usedAt
   )
-}
-
-function meaningOf(sql: Sql, fleet: string, content: string): string {
-  const row = sql.get('SELECT meaning FROM alias WHERE fleet = ? AND content = ?', fleet, content)
-  return aliasSchema.parse(row)?.meaning ?? content
 }
 
 function claimed(endpoint: Endpoint, { active, pending }: SessionCount): ClaimAnswer {

@@ -32,6 +32,14 @@ export function lapse(sql: Sql, nowMs: number): void {
   sql.run('DELETE FROM reservation WHERE expires_at <= ?', nowMs - LAPSED_KEPT_MS)
 }
 
+const aliasSchema = z.object({ meaning: z.string() }).optional()
+
+/** What a content turned out to be: engines tell which infohash an id stands for. */
+export function meaningOf(sql: Sql, fleet: string, content: string): string {
+  const row = sql.get('SELECT meaning FROM alias WHERE fleet = ? AND content = ?', fleet, content)
+  return aliasSchema.parse(row)?.meaning ?? content
+}
+
 const playingSchema = z.object({
   id: z.string(),
   containerId: z.custom<ContainerId>((value) => typeof value === 'string'),
@@ -91,6 +99,8 @@ export function reserve(
   nowMs: number,
 ): Reserved {
   lapse(sql, nowMs)
+  // A session that is still starting goes by what it was asked for, though it is known by now what that is.
+  const content = meaningOf(sql, fleet, wanted.content)
   const held = findHeld(sql, fleet, wanted.id)
   const isLive = held !== undefined && held.state !== 'lapsed'
   if (isLive && held.holder !== wanted.holder) return 'full'
@@ -103,11 +113,11 @@ export function reserve(
       (isSame || isAssertion) && mark?.kind === 'draining' && mark.stopAt === undefined
     if (mark !== undefined && !mayReturn) return 'marked'
     if (young && !isAssertion) return 'unsettled'
-    const playing = findPlaying(sql, fleet, wanted.content)
+    const playing = findPlaying(sql, fleet, content)
     if (playing !== undefined && playing.id !== wanted.id) return 'taken'
     if (othersOn(sql, fleet, wanted.id, wanted.containerId) >= maxStreams) return 'full'
   }
-  write(sql, fleet, wanted, nowMs)
+  write(sql, fleet, { ...wanted, content }, nowMs)
   return 'reserved'
 }
 

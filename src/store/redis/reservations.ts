@@ -70,7 +70,7 @@ const RESERVE = storeScript<
   | 'lastBytesAt'
   | 'maxStreams'
 >('reserve', LAPSE, {
-  keys: ['marks', 'traffic'],
+  keys: ['marks', 'traffic', 'aliases'],
   args: [
     'id',
     'containerId',
@@ -85,6 +85,8 @@ const RESERVE = storeScript<
     'maxStreams',
   ],
   lua: `
+-- A session that is still starting goes by what it was asked for, though it is known by now what that is.
+content = redis.call('HGET', aliases, content) or content
 local place = containerId .. '/' .. id
 local known = redis.call('HGET', sessions, id)
 local held = known and cjson.decode(known)

@@ -218,6 +218,24 @@ function describeContents(open: OpenStore): void {
     expect(await claim(bench, 'u', { content: 'id:r' })).toMatchObject({ kind: 'playing', id: 't' })
   })
 
+  it('knows a session that is renewed while it starts, by what it was asked for, by its infohash as well', async () => {
+    await using bench = await withEngines(open, ...engines)()
+    const { store } = bench
+    await claim(bench, 'before', { content: 'id:r' })
+    await store.identify(FLEET, 'before', 'id:r', 'infohash:f')
+    await store.release(FLEET, 'before', bench.now())
+    await claim(bench, 'r')
+    const nowMs = bench.now()
+    const renewal = session('r', {
+      ...{ content: 'id:r', state: 'pending', relay: 'http://one' },
+      ...{ containerId: (await store.sessions(FLEET, nowMs))[0]?.containerId ?? a },
+      expiresAt: nowMs + RESERVATION_TTL_MS,
+    })
+    expect(await store.reserve(FLEET, renewal, 1, nowMs)).toBe('reserved')
+    const other = await claim(bench, 's', { content: 'infohash:f' })
+    expect(other).toMatchObject({ kind: 'playing', id: 'r' })
+  })
+
   it('says which session came first when two contents turn out to be one', async () => {
     await using bench = await withEngines(open, ...engines)()
     const { store } = bench
