@@ -71,7 +71,7 @@ function bench(restart: VpnRestart | RestartVpn = { kind: 'restarted' }) {
     onLost: (error) => losses.push(error),
   })
   const submit = async (action: NodeAction) => {
-    cures.submit(action, 'r', clock.monotonic())
+    cures.submit(action, 'r')
     await clock.runUntil(() => cures.curing() === undefined, 600_000)
   }
   const reasons = () => events.map(({ reason }) => reason)
@@ -158,15 +158,15 @@ it('does one thing at a time, and hears of the end of the term', async () => {
         else signal.addEventListener('abort', onAbort)
       }),
   )
-  cures.submit(vpnCure, 'r', 0)
+  cures.submit(vpnCure, 'r')
   const stamp = cures.stamp()
-  cures.submit({ ...containerCure, vpn: 'gluetun-b' }, 'r', 0)
+  cures.submit({ ...containerCure, vpn: 'gluetun-b' }, 'r')
   expect(cures.curing()).toBe('gluetun-a')
   await cures[Symbol.asyncDispose]()
   expect([isAborted, cures.curing()]).toEqual([true, undefined])
   expect(cures.stamp()).not.toBe(stamp)
   expect(log.filter((line) => line.startsWith('restart'))).toEqual([])
-  cures.submit(vpnCure, 'r', 0)
+  cures.submit(vpnCure, 'r')
   expect(cures.curing()).toBeUndefined()
 })
 

@@ -25,11 +25,8 @@ export interface CuresParts extends Hands {
  * before, so that whoever leads next neither does it again at once nor leaves it half done.
  */
 export interface Cures extends AsyncDisposable {
-  /**
-   * Begins what was decided at this monotonic instant, ms, unless another one is under way: then the next plan says
-   * whether it still is to be done.
-   */
-  submit(action: NodeAction | undefined, reconcileId: string, plannedAt: number): void
+  /** Begins it, unless another one is under way: then the next plan says whether it still is to be done. */
+  submit(action: NodeAction | undefined, reconcileId: string): void
   /** The node that is being restarted. */
   curing(): string | undefined
   /** Changes whenever one ends: a picture begun under another stamp must not be planned on. */
@@ -96,19 +93,17 @@ export function makeCures(parts: CuresParts): Cures {
   }
 
   /** What an error means for the node. */
-  function failed(action: NodeAction, error: unknown): End {
-    const { vpn, verb } = action
+  function failed({ vpn, verb }: NodeAction, error: unknown): End {
     const what = verb === 'restartVpn' ? `the VPN of ${vpn}` : `the container ${vpn}`
     const failure = error instanceof Error ? error.message : String(error)
     const message = `${what} was not restarted: ${failure}`
-    // A start that is owed: the VPN has stood still since before this try.
-    const isOwed = action.verb === 'restartVpn' && action.isResumed
-    const end = isOwed || error instanceof UnknownOutcome ? 'open' : 'untouched'
+    const end = error instanceof UnknownOutcome ? 'open' : 'untouched'
     return { reason: 'VpnRestartFailed', message, failure, end }
   }
 
-  async function run(action: NodeAction, reconcileId: string, plannedAt: number): Promise<void> {
+  async function run(action: NodeAction, reconcileId: string): Promise<void> {
     const { vpn, note, kind } = action
+    const plannedAt = clock.monotonic()
     const assertMay = () => {
       lease.assertHeld()
       if (clock.monotonic() - plannedAt > PLAN_AGE_MS)
@@ -132,9 +127,9 @@ export function makeCures(parts: CuresParts): Cures {
   }
 
   return {
-    submit(action, reconcileId, plannedAt) {
+    submit(action, reconcileId) {
       if (action === undefined || underWay !== undefined || signal.aborted) return
-      const work = run(action, reconcileId, plannedAt).finally(() => {
+      const work = run(action, reconcileId).finally(() => {
         underWay = undefined
         ended += 1
         parts.onEnd()

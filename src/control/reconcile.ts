@@ -208,7 +208,7 @@ export async function reconcile(
   const actions = plan.actions.filter((action) => lack === undefined || action.verb !== 'create')
   // What was noted meanwhile may have taken long: the plan is no younger for that.
   executor.submit(actions, reconcileId, decided.at)
-  term.cures.submit(plan.cure, reconcileId, decided.at)
+  term.cures.submit(plan.cure, reconcileId)
 
   return {
     kind: 'reconciled',

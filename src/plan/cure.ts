@@ -208,9 +208,8 @@ export function planCures(world: World, election: Election): Cures {
     return actionFor(each, { note, why: each.what, isResumed: false }, world)
   }
   const resumed = curing === undefined ? resumeAction(world) : undefined
-  // One that cannot be acted on keeps no other waiting.
-  const ready = isFree ? due.filter((each) => isReady(each, now)) : []
-  const action = resumed ?? ready.map(begin).find((each) => each !== undefined)
+  const chosen = isFree ? due.find((each) => isReady(each, now)) : undefined
+  const action = resumed ?? (chosen && begin(chosen))
   const wakes = nextLooks(cases, !isFree || resumed !== undefined, world)
   return {
     action,

@@ -130,28 +130,13 @@ describe('the one forwarded engine of a fleet', () => {
   it('makes room for an ordinary one when its port is lost for good, and says so', () => {
     const sketch: Sketch = {
       spec: { replicas: 1 },
-      nodes: [{ ...a, port: 0, grant: { isGranted: false, since: NOW - 300_000 } }],
+      nodes: [{ ...a, port: 0 }],
       engines: [{ slot: 'forwarded', labels: { p2pPort: 51_000 } }],
     }
     expect(doings(sketch)).toEqual(['drain forwarded', 'create 0 on a'])
     expect(conditionsOf(sketch)).toMatchObject([
       { type: 'NoForwardedPort', message: expect.stringContaining('a has no forwarded port') },
     ])
-  })
-
-  it.each([
-    ['nobody has told of ports yet', undefined],
-    [
-      'it was seen without a port for less than the grace',
-      { isGranted: false, since: NOW - 299_999 },
-    ],
-  ])('stays, for a process that has just begun, while %s (I9)', (_, grant) => {
-    const sketch: Sketch = {
-      spec: { replicas: 1 },
-      nodes: [{ ...a, port: 0, grant }],
-      engines: [{ slot: 'forwarded', labels: { p2pPort: 51_000 } }],
-    }
-    expect(doings(sketch)).toEqual([])
   })
 
   it('takes the place of an ordinary one when a port is granted', () => {

@@ -51,21 +51,11 @@ function whyNot(node: ObservedNode, slot: string, world: World, placer: Placer) 
   return undefined
 }
 
-/**
- * Whether a node whose port does not count any more has been seen without one for the grace. A process that has just
- * begun remembers no port, and what it sees first may be a flap, or nothing at all: neither demotes anybody (I9).
- */
-function hasLostPort({ forwardedPort, grant }: ObservedNode, { input }: World): boolean {
-  if (forwardedPort !== 0 || grant === undefined || grant.isGranted) return false
-  return input.now - grant.since >= input.fleet.forwarding.portGraceMs
-}
-
 /** Why the rightful holder must make room for another; undefined while it may stay. */
 function whyLeave(
   holder: Engine,
   place: { readonly nodes: readonly ObservedNode[]; readonly electable: readonly ObservedNode[] },
   wish: { readonly asked: string | undefined; readonly prefer: string | undefined },
-  world: World,
 ): Why | undefined {
   const { node } = holder
   const leave = (message: string): Why => ({ reason: 'ForwardedPortChanged', message })
@@ -79,8 +69,7 @@ function whyLeave(
   if (asked !== undefined && asked !== node.name && isUp(asked))
     return { reason: 'ForwardedElected', message: `forward --to ${asked} was asked for` }
   if (!hasTunnel(node)) return undefined
-  if (node.forwardedPort === 0)
-    return hasLostPort(node, world) ? leave(`${node.name} has lost its forwarded port`) : undefined
+  if (node.forwardedPort === 0) return leave(`${node.name} has lost its forwarded port`)
   const port = holder.container.labels.p2pPort
   if (port !== node.forwardedPort)
     return leave(`${node.name}'s forwarded port is ${node.forwardedPort} now, was ${port}`)
@@ -109,9 +98,7 @@ function fillPlace(
   // Of an image that is not there no successor could be made: better the wrong port or node than no engine.
   const maySucceed = !world.input.lacksImage
   const whyGo =
-    mayStay && maySucceed
-      ? whyLeave(mayStay, { nodes, electable }, { asked, prefer }, world)
-      : undefined
+    mayStay && maySucceed ? whyLeave(mayStay, { nodes, electable }, { asked, prefer }) : undefined
   const isFree = !world.holdsName(containerName(fleet.name, slot)) && !world.isExpected(slot)
   const holder = whyGo === undefined ? mayStay : undefined
   const heldOn = holder?.node

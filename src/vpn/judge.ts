@@ -219,7 +219,6 @@ export function judgeNode(
   const reconnects = afterLook(before?.reconnects, { kind, publicIp }, now)
   const since = previous?.state === state ? previous.since : now
   const lostAt = isDown ? since + settings.downGraceMs : undefined
-  const grant = afterPortLook(before?.grant, { kind, told }, now)
   return {
     state,
     reason,
@@ -232,7 +231,7 @@ export function judgeNode(
     generation,
     reconnectedAt: reconnects.reconnectedAt,
     downSince: isDown ? (before?.downSince ?? now) : undefined,
-    grant,
+    grant: afterPortLook(before?.grant, { kind, told }, now),
     ipSeen,
     doubtSince,
     tunnel: heard.tunnel,
@@ -242,7 +241,6 @@ export function judgeNode(
     reviewAt: nextReview(now, [
       lostAt,
       port.portLostAt === undefined ? undefined : port.portLostAt + settings.portGraceMs,
-      grant?.isGranted === false ? grant.since + settings.portGraceMs : undefined,
       ...doubtReviews(doubtSince),
       ...heard.reviews,
       flaps.heldUntil,

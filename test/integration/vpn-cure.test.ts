@@ -189,8 +189,7 @@ test('a container is restarted when that is asked for, and engines of its old na
 
 test('a leader that is killed between stop and start leaves a note, and the next one starts the VPN at once (I7)', async () => {
   const node = rig.nodes.b
-  // Long enough to be seen, however busy the machine is.
-  await node?.set({ stopMs: 10_000 })
+  await node?.set({ stopMs: 3_000 })
   await rig.edit(spec({ vpn: SOON, prefer: 'b' }))
   await rig.converged(3)
   await stick('b')
