@@ -191,12 +191,10 @@ test('a leader that is killed between stop and start leaves a note, and the next
   const node = rig.nodes.b
   await node?.set({ stopMs: 3_000 })
   await rig.edit(spec({ vpn: SOON, prefer: 'b' }))
-  await rig.converged(3)
+  // Only a port that is there can be lost: the node may still be reconnecting.
+  await forwardedOn('b')
   await stick('b')
-  // What was tried on this node before has its back-off, which may be longer than one patience.
-  const seeStop = () =>
-    rig.until('the stop was sent', async () => (await node?.state())?.status === 'stopping')
-  await seeStop().catch(seeStop)
+  await rig.until('the stop was sent', async () => (await node?.state())?.status === 'stopping')
   await rig.end('SIGKILL')
   await rig.until('the VPN is stopped', async () => (await node?.state())?.status === 'stopped')
   // No grace could pass within this test.
@@ -209,4 +207,4 @@ test('a leader that is killed between stop and start leaves a note, and the next
   })
   await forwardedOn('b')
   await rig.converged(3)
-}, 420_000)
+})
